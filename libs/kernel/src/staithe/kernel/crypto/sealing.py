@@ -1,0 +1,148 @@
+"""Sealing: text that travels or rests is encrypted to the one service that may read it.
+
+HPKE single-shot base mode (RFC 9180; DHKEM X25519, HKDF-SHA256, AES-256-GCM). A writer holds only public keys and
+a reader only private ones, so no two services share a secret: a stolen writer cannot read what it wrote.
+The context (purpose, tenant, document, version, part) is bound as `info`: a blob moved elsewhere does not open.
+HPKE's base mode does not authenticate the sender; the lineage signatures do.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+
+from staithe.kernel.errors import ConfigurationError, Integrity, InvalidEvent
+from staithe.kernel.files import read_secret, write_secret
+
+FORMAT: Final = b"\x01"
+"""First byte of every sealed blob, so that another scheme can follow this one."""
+_SUITE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+OVERHEAD_BYTES: Final = 1 + 32 + 16
+
+KeyTable = Mapping[str, Mapping[str, bytes]]
+"""purpose → tenant → 32 raw key bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealContext:
+    """What a blob is and where it belongs; the opener must name the same."""
+
+    purpose: str
+    tenant_id: str
+    document_id: str
+    document_version: int
+    part: str = ""
+
+    def info(self) -> bytes:
+        """Length-prefixed fields, so that no two contexts have the same bytes."""
+        fields = (
+            "staithe/seal/v1",
+            self.purpose,
+            self.tenant_id,
+            self.document_id,
+            str(self.document_version),
+            self.part,
+        )
+        encoded = [each.encode() for each in fields]
+        return b"".join(len(each).to_bytes(4, "big") + each for each in encoded)
+
+
+class Sealer:
+    """Seals to the public keys in a keyring file."""
+
+    def __init__(self, keys: KeyTable) -> None:
+        self._keys = {
+            purpose: {tenant: X25519PublicKey.from_public_bytes(key) for tenant, key in tenants.items()}
+            for purpose, tenants in keys.items()
+        }
+
+    @classmethod
+    def from_file(cls, path: Path) -> "Sealer":
+        """The sealer of a keyring file's `seals` table; raises ConfigurationError when it is not usable."""
+        return cls(_read_table(path, "seals"))
+
+    def tenants(self, purpose: str) -> frozenset[str]:
+        """The tenants it can seal for."""
+        return frozenset(self._keys.get(purpose, {}))
+
+    def seal(self, context: SealContext, plaintext: bytes) -> bytes:
+        """The sealed blob, OVERHEAD_BYTES longer; raises InvalidEvent when the tenant has no key for the purpose."""
+        key = self._keys.get(context.purpose, {}).get(context.tenant_id)
+        if key is None:
+            raise InvalidEvent(
+                f"no sealing key for purpose {context.purpose} and this tenant; add the tenant first",
+                reason_code="TENANT_UNKNOWN",
+            )
+        return FORMAT + _SUITE.encrypt(plaintext, key, context.info())
+
+
+class Opener:
+    """Opens with the private keys in a keyring file."""
+
+    def __init__(self, keys: KeyTable) -> None:
+        self._keys = {
+            purpose: {tenant: X25519PrivateKey.from_private_bytes(key) for tenant, key in tenants.items()}
+            for purpose, tenants in keys.items()
+        }
+
+    @classmethod
+    def from_file(cls, path: Path) -> "Opener":
+        """The opener of a keyring file's `opens` table; raises ConfigurationError when it is not usable."""
+        return cls(_read_table(path, "opens"))
+
+    def open(self, context: SealContext, sealed: bytes) -> bytes:
+        """The plaintext; raises Integrity when key, context or bytes are not those it was sealed with."""
+        key = self._keys.get(context.purpose, {}).get(context.tenant_id)
+        if key is None or sealed[:1] != FORMAT:
+            raise Integrity("no key opens this blob", reason_code="SEAL_KEY_MISSING")
+        try:
+            return _SUITE.decrypt(sealed[1:], key, context.info())
+        except (InvalidTag, ValueError) as error:
+            raise Integrity("sealed blob does not open in this context", reason_code="SEAL_BROKEN") from error
+
+
+def generate_private_key() -> bytes:
+    """A new X25519 private key as 32 raw bytes."""
+    return X25519PrivateKey.generate().private_bytes_raw()
+
+
+def public_key_of(private_key: bytes) -> bytes:
+    """The public half of a raw X25519 private key."""
+    return X25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
+
+
+def private_keys_in(path: Path) -> KeyTable:
+    """The `opens` table of a keyring file; raises ConfigurationError when it is not usable."""
+    return _read_table(path, "opens")
+
+
+def write_keyring(path: Path, *, seals: KeyTable, opens: KeyTable) -> None:
+    """Write a keyring file with mode 0600: public keys under `seals`, private ones under `opens`."""
+    tables = {"seals": _encode_table(seals), "opens": _encode_table(opens)}
+    write_secret(path, json.dumps({"version": 1, **tables}, indent=1, sort_keys=True).encode())
+
+
+def _encode_table(table: KeyTable) -> dict[str, dict[str, str]]:
+    return {
+        purpose: {tenant: base64.b64encode(key).decode() for tenant, key in tenants.items()}
+        for purpose, tenants in table.items()
+    }
+
+
+def _read_table(path: Path, name: str) -> KeyTable:
+    try:
+        keyring = json.loads(read_secret(path))
+        if keyring["version"] != 1:
+            raise ValueError
+        return {
+            purpose: {tenant: base64.b64decode(key, validate=True) for tenant, key in tenants.items()}
+            for purpose, tenants in keyring[name].items()
+        }
+    except (ValueError, KeyError, AttributeError) as error:
+        raise ConfigurationError(f"{path} is no keyring", reason_code="KEYRING_MALFORMED") from error

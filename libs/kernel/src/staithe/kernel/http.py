@@ -1,0 +1,113 @@
+"""What the HTTPS APIs of Staithe share: request ids, bearer tokens, problem details, safe headers, limits.
+
+A handler finds the verified caller with `caller_of(request)`. Every route is guarded unless it is listed as open,
+so that a forgotten decorator refuses instead of exposing.
+"""
+
+import uuid
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from staithe.kernel.errors import AccessDenied, StaitheError
+from staithe.kernel.identity.caller import Caller
+from staithe.kernel.identity.verify import TokenVerifier
+from staithe.kernel.limits import HTTP_BODY_BYTES_MAX, HTTP_HEADER_BYTES_MAX
+from staithe.kernel.problems import Handler, Problem, problem_from
+from staithe.kernel.telemetry import Logger
+from staithe.kernel.tls import server_context
+
+SAFE_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=63072000",
+    "X-Content-Type-Options": "nosniff",
+}
+DRAIN_SECONDS: Final = 8.0
+"""Requests under way at SIGTERM may finish within this; the process must be gone within 10 s."""
+
+
+def caller_of(request: web.Request) -> Caller:
+    """The verified caller of a guarded request."""
+    caller: Caller = request["caller"]
+    return caller
+
+
+def require_scope(request: web.Request, scope: str) -> Caller:
+    """The caller, if their token carries `scope`; raises Problem 403 otherwise."""
+    caller = caller_of(request)
+    if scope not in caller.scopes:
+        raise Problem(403, "scope-missing", f"The token lacks the scope '{scope}'; ask the issuer for one that has it.")
+    return caller
+
+
+def api_application(*, verifier: TokenVerifier, logger: Logger, open_paths: Collection[str]) -> web.Application:
+    """An application whose every path but `open_paths` needs a valid bearer token (RFC 6750)."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        request_id = str(uuid.uuid4())
+        request["request_id"] = request_id
+        try:
+            response = await _guarded(request, handler, verifier, open_paths)
+        except Problem as problem:
+            response = problem.response(request_id)
+        except StaitheError as error:
+            log = logger.warning if isinstance(error, AccessDenied) else logger.error
+            log("request_failed", request_id=request_id, reason_code=error.reason_code, route=_route(request))
+            response = problem_from(error).response(request_id)
+        except web.HTTPException as error:
+            response = Problem(error.status, f"http-{error.status}", error.reason).response(request_id)
+            response.headers.update({name: error.headers[name] for name in ("Allow",) if name in error.headers})
+        except Exception as error:  # noqa: BLE001 - the edge: whatever it is, the caller gets a problem and the log gets the class
+            logger.error(
+                "request_crashed", request_id=request_id, error_class=type(error).__name__, route=_route(request)
+            )
+            response = Problem(500, "internal-error", "The request could not be served.").response(request_id)
+        if not response.prepared:
+            for name, value in {**SAFE_HEADERS, "X-Request-Id": request_id}.items():
+                response.headers.setdefault(name, value)
+        return response
+
+    return web.Application(middlewares=[answer], client_max_size=HTTP_BODY_BYTES_MAX)
+
+
+async def _guarded(
+    request: web.Request, handler: Handler, verifier: TokenVerifier, open_paths: Collection[str]
+) -> web.StreamResponse:
+    if request.path not in open_paths:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Problem(
+                401, "token-missing", "Send `Authorization: Bearer <token>`.", headers={"WWW-Authenticate": "Bearer"}
+            )
+        try:
+            request["caller"] = await verifier.verify(token.strip())
+        except AccessDenied as error:
+            challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+            slug = error.reason_code.lower().replace("_", "-")
+            raise Problem(401, slug, f"The token was refused: {error.message}.", headers=challenge) from error
+    return await handler(request)
+
+
+def _route(request: web.Request) -> str:
+    """The route's pattern, never the path: paths carry document ids."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "unmatched"
+
+
+async def serve_https(
+    application: web.Application, *, host: str, port: int, certificate_file: Path, private_key_file: Path
+) -> web.AppRunner:
+    """Serve over TLS 1.3; the caller cleans the returned runner up."""
+    runner = web.AppRunner(
+        application, access_log=None, max_field_size=HTTP_HEADER_BYTES_MAX, max_line_size=HTTP_HEADER_BYTES_MAX,
+        shutdown_timeout=DRAIN_SECONDS, keepalive_timeout=30.0,
+    )  # fmt: skip
+    await runner.setup()
+    context = server_context(certificate_file, private_key_file)
+    await web.TCPSite(runner, host, port, ssl_context=context, backlog=256).start()
+    return runner

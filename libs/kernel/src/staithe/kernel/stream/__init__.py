@@ -1,0 +1,1 @@
+"""The one room for Kafka: consuming, transactional moving, publishing, following, and administration."""

@@ -1,0 +1,65 @@
+"""How every client connects to Kafka: SCRAM-SHA-512 over TLS 1.3, one principal per service."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException
+
+from staithe.kernel.errors import AccessDenied, Integrity, StaitheError, Unavailable
+from staithe.kernel.files import read_password
+from staithe.kernel.settings import ServiceSettings
+
+REQUEST_SECONDS_MAX: Final = 30.0
+"""For metadata and admin calls; a broker that takes longer is treated as unavailable."""
+
+_DENIED: Final = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED, KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError._AUTHENTICATION,  # noqa: SLF001 - how librdkafka names its own codes
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaAccess:
+    """Where the brokers are and who we are to them."""
+
+    bootstrap: str
+    principal: str
+    password_file: Path
+    ca_file: Path
+
+    @classmethod
+    def of(cls, service: str, settings: ServiceSettings) -> "KafkaAccess":
+        """The access that a service's settings describe."""
+        return cls(settings.kafka_bootstrap, service, settings.kafka_password_file, settings.ca_file)
+
+    def config(self, **overrides: Any) -> dict[str, Any]:
+        """librdkafka configuration; `overrides` use underscores for dots."""
+        common = {
+            "bootstrap.servers": self.bootstrap,
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": self.principal,
+            "sasl.password": read_password(self.password_file),
+            "ssl.ca.location": str(self.ca_file),
+            "ssl.endpoint.identification.algorithm": "https",
+            "client.id": f"staithe-{self.principal}",
+            "reconnect.backoff.ms": 50,
+            "reconnect.backoff.max.ms": 1000,
+            "log_level": 0,
+        }
+        return common | {name.replace("_", "."): value for name, value in overrides.items()}
+
+
+def wrap(error: KafkaException | KafkaError, doing: str) -> StaitheError:
+    """Our error for librdkafka's, naming what was being done."""
+    inner = error.args[0] if isinstance(error, KafkaException) else error
+    where = f"{doing} ({inner.name()})"
+    if inner.code() in _DENIED:
+        return AccessDenied(where, reason_code="KAFKA_DENIED")
+    if inner.fatal():
+        return Integrity(where, reason_code="KAFKA_FATAL")
+    return Unavailable(where, reason_code="KAFKA_UNAVAILABLE")
