@@ -1,0 +1,1 @@
+"""staithe.ingestion: parse, validate, hash and version what source systems publish."""

@@ -1,0 +1,7 @@
+"""`python -m staithe.ingestion`: runs the service until SIGTERM."""
+
+from staithe.ingestion.app import SERVICE, IngestionSettings, build
+from staithe.kernel.service import main
+
+if __name__ == "__main__":
+    raise SystemExit(main(SERVICE, IngestionSettings, build))

@@ -1,0 +1,108 @@
+"""Joins the ingestion service's parts."""
+
+import asyncio
+from pathlib import Path
+
+from aiohttp import web
+from pydantic import Field
+
+from staithe.ingestion.http.routes import UploadRoutes
+from staithe.ingestion.parsers.sandbox import ParserPool
+from staithe.ingestion.parsers.sniff import SUPPORTED
+from staithe.ingestion.stage import DOCUMENT_PURPOSE, IngestionStage
+from staithe.kernel.crypto.sealing import Sealer
+from staithe.kernel.crypto.signing import Signer
+from staithe.kernel.errors import StaitheError
+from staithe.kernel.http import api_application, serve_https
+from staithe.kernel.identity.verify import DiscoveredKeys, TokenVerifier
+from staithe.kernel.lineage import LineageAuthor
+from staithe.kernel.service import DRAIN_SECONDS_MAX, Application, Runtime
+from staithe.kernel.settings import HttpsSettings, LineageSettings, ServiceSettings
+from staithe.kernel.stream.assembly import event_codec, stream_for
+from staithe.kernel.stream.client import KafkaAccess
+from staithe.kernel.stream.producer import Publisher
+from staithe.kernel.stream.runtime import StreamRuntime
+from staithe.kernel.stream.table import CurrentTable
+from staithe.kernel.tls import client_context
+from staithe.kernel.version import code_version
+
+SERVICE = "ingestion"
+CURRENT_TOPIC = "documents.current.v1"
+
+
+class IngestionSettings(ServiceSettings, HttpsSettings, LineageSettings):
+    """Settings `STAITHE_INGESTION_…`."""
+
+    keyring_file: Path = Field(description="Keyring: seals `document` and `dead-letter`.")
+    parser_children: int = Field(default=2, ge=1, le=16, description="Limited child processes that parse.")
+
+
+class IngestionApplication:
+    """The stream and the upload API in one process."""
+
+    def __init__(
+        self, settings: IngestionSettings, *, parsers: ParserPool, stream: StreamRuntime, table: CurrentTable,
+        publisher: Publisher, api: web.Application,
+    ) -> None:  # fmt: skip
+        self._settings, self._parsers, self._stream = settings, parsers, stream
+        self._table, self._publisher, self._api = table, publisher, api
+        self._server: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Start the parser children, the stream and the API."""
+        await asyncio.to_thread(self._parsers.start)
+        self._table.start()
+        self._stream.start()
+        settings = self._settings
+        self._server = await serve_https(
+            self._api, host=settings.https_host, port=settings.https_port,
+            certificate_file=settings.certificate_file, private_key_file=settings.private_key_file,
+        )  # fmt: skip
+
+    def fatal(self) -> StaitheError | None:
+        """Why the service can't go on, if it can't."""
+        return self._stream.fatal or self._table.fatal
+
+    async def stop(self) -> None:
+        """Refuse new uploads, finish those under way, then the stream."""
+        if self._server is not None:
+            await self._server.cleanup()
+        await asyncio.to_thread(self._stream.stop, DRAIN_SECONDS_MAX)
+        await asyncio.to_thread(self._publisher.close)
+        self._table.stop()
+        self._parsers.close()
+
+
+def build(runtime: Runtime, settings: IngestionSettings) -> Application:
+    """The service, not yet started."""
+    codec, sealer = event_codec(settings), Sealer.from_file(settings.keyring_file)
+    access = KafkaAccess.of(SERVICE, settings)
+    parsers = ParserPool(settings.parser_children)
+    author = LineageAuthor(
+        service=SERVICE, code_version=code_version(SERVICE), signer=Signer.from_file(settings.signing_key_file)
+    )
+    stage = IngestionStage(parsers, sealer=sealer, author=author, clock=runtime.clock)
+    table = CurrentTable(access, codec, topic=CURRENT_TOPIC, logger=runtime.logger)
+    runtime.health.add("current_table", table.caught_up)
+    publisher = Publisher(access, codec)
+    return IngestionApplication(
+        settings, parsers=parsers, table=table, publisher=publisher,
+        stream=stream_for(
+            runtime, stage, codec, keyring_file=settings.keyring_file, concurrency=settings.parser_children
+        ),
+        api=_api(runtime, settings, publisher, table, sealer),
+    )  # fmt: skip
+
+
+def _api(
+    runtime: Runtime, settings: IngestionSettings, publisher: Publisher, table: CurrentTable, sealer: Sealer
+) -> web.Application:
+    keys = DiscoveredKeys(settings.issuer_url, client_context(settings.ca_file), runtime.clock)
+    verifier = TokenVerifier(issuer_url=settings.issuer_url, audience=settings.audience, keys=keys, clock=runtime.clock)
+    api = api_application(verifier=verifier, logger=runtime.logger, open_paths=())
+    routes = UploadRoutes(
+        publisher, table, tenants=sealer.tenants(DOCUMENT_PURPOSE), content_types=frozenset(SUPPORTED),
+        clock=runtime.clock,
+    )  # fmt: skip
+    routes.add_to(api)
+    return api

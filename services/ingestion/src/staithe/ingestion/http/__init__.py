@@ -1,0 +1,1 @@
+"""The upload API of the ingestion service."""

@@ -1,0 +1,101 @@
+"""Routes of the upload API: 202 only after every in-sync replica has the document."""
+
+import asyncio
+import uuid
+from dataclasses import replace
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from staithe.ingestion.http.request import body_of, labels_of, submission
+from staithe.ingestion.policy import check_submitted
+from staithe.kernel.clock import Clock
+from staithe.kernel.errors import InvalidEvent
+from staithe.kernel.events import DocumentCurrent
+from staithe.kernel.http import require_scope
+from staithe.kernel.identity.caller import Caller
+from staithe.kernel.problems import Problem
+from staithe.kernel.stream.producer import EventPublisher
+from staithe.kernel.vocabulary import DocumentId, TenantId, document_id
+
+SUBMITTED_TOPIC = "documents.submitted.v1"
+
+
+class CurrentDocuments(Protocol):
+    """The authority on which version of a document is served."""
+
+    def get(self, tenant_id: TenantId, document_id: DocumentId) -> DocumentCurrent | None: ...
+
+
+class UploadRoutes:
+    """POST and PUT documents, and GET their status."""
+
+    def __init__(
+        self, publisher: EventPublisher, current: CurrentDocuments, *, tenants: frozenset[str],
+        content_types: frozenset[str], clock: Clock,
+    ) -> None:  # fmt: skip
+        self._publisher, self._current, self._tenants = publisher, current, tenants
+        self._content_types, self._clock = content_types, clock
+
+    def add_to(self, application: web.Application) -> None:
+        """Register the routes."""
+        application.add_routes(
+            [
+                web.post("/v1/documents", self.post),
+                web.put("/v1/documents/{document_id}", self.put),
+                web.get("/v1/documents/{document_id}/status", self.status),
+            ]
+        )
+
+    async def post(self, request: web.Request) -> web.Response:
+        """Accept a new document under an id of our making."""
+        return await self._accept(request, DocumentId(str(uuid.uuid4())))
+
+    async def put(self, request: web.Request) -> web.Response:
+        """Accept a document, or its new version, under the id in the path."""
+        return await self._accept(request, _document_id(request))
+
+    async def status(self, request: web.Request) -> web.Response:
+        """Which version is served. Absent, not yet indexed and not permitted look the same."""
+        caller = require_scope(request, "publish")
+        current = self._current.get(caller.tenant_id, _document_id(request))
+        body: dict[str, Any] = {"state": "PENDING"}
+        if current is not None and caller.may_see(current.tenant_id, current.access):
+            body = {
+                "state": "ERASED" if current.erased else "INDEXED",
+                "document_version": current.document_version,
+                "chunk_count": current.chunk_count,
+            }
+        return web.json_response({"document_id": request.match_info["document_id"], **body})
+
+    async def _accept(self, request: web.Request, document: DocumentId) -> web.Response:
+        caller = self._publishing_caller(request)
+        if request.content_type not in self._content_types:
+            known = ", ".join(sorted(self._content_types))
+            raise Problem(415, "content-type-unsupported", f"Content-Type must be one of {known}.")
+        labels = labels_of(request)
+        event = submission(
+            caller, document, labels, content_type=request.headers["Content-Type"], content=await body_of(request),
+            now_ms=self._clock.now_ms(),
+        )  # fmt: skip
+        try:
+            event = replace(event, access=check_submitted(event, now_ms=self._clock.now_ms()))
+        except InvalidEvent as error:
+            raise Problem(422, error.reason_code.lower().replace("_", "-"), error.message) from error
+        await asyncio.to_thread(self._publisher.publish, SUBMITTED_TOPIC, event)
+        location = f"/v1/documents/{document}/status"
+        body = {"document_id": document, "document_version": event.document_version, "status": location}
+        return web.json_response(body, status=202, headers={"Location": location})
+
+    def _publishing_caller(self, request: web.Request) -> Caller:
+        caller = require_scope(request, "publish")
+        if caller.tenant_id not in self._tenants:
+            raise Problem(403, "tenant-unknown", "The token's tenant is not set up here; ask the operator to add it.")
+        return caller
+
+
+def _document_id(request: web.Request) -> DocumentId:
+    try:
+        return document_id(request.match_info["document_id"])
+    except InvalidEvent as error:
+        raise Problem(422, "document-id-malformed", error.message) from error

@@ -1,0 +1,83 @@
+"""Every bound of parsing, with its reason. Sizes are bytes unless the name says otherwise."""
+
+from typing import Final
+
+MIB: Final = 1024 * 1024
+
+# --- one document ---
+# Scanned contracts and price catalogues stay below this; larger sources must split their documents.
+DOCUMENT_BYTES_MAX: Final = 32 * MIB
+# About 1.3 million words: no readable document is longer, and an expanding table stops here.
+TEXT_CHARACTERS_MAX: Final = 8 * MIB
+# A title is one line in a list of results.
+TITLE_CHARACTERS_MAX: Final = 300
+# The declared type is a header value from outside.
+CONTENT_TYPE_CHARACTERS_MAX: Final = 200
+
+# --- the child process ---
+# Resident start is 25 MiB; a 32 MiB document needs under 250 MiB in every parser here.
+MEMORY_BYTES_MAX: Final = 512 * MIB
+# The kernel ends a parser by itself after this, so that the verdict arrives before WALL_SECONDS_MAX.
+ALARM_SECONDS: Final = 4.0
+# The alarm is a wall clock and the parser has one thread, so CPU time cannot pass it; this is the second line.
+CPU_SECONDS_MAX: Final = 5
+# The parent's own deadline for everything: sending, parsing, receiving. Past it the child is killed.
+WALL_SECONDS_MAX: Final = 5.0
+# A child imports about 25 MiB of code; a start slower than this is a broken installation.
+START_SECONDS_MAX: Final = 20.0
+# Three pipes, the device for errors, and room for the descriptors of the process's start.
+DESCRIPTORS_MAX: Final = 16
+# Documents waiting for a free child longer than this are better retried from the topic.
+POOL_WAIT_SECONDS_MAX: Final = 60.0
+# A pool larger than this is a wrong setting: each child may use MEMORY_BYTES_MAX.
+POOL_CHILDREN_MAX: Final = 64
+
+# --- text ---
+# One title, one type and a dozen counts.
+RESPONSE_HEADER_BYTES_MAX: Final = 64 * 1024
+# The first part of a document in which its kind must show.
+SNIFF_BYTES: Final = 64 * 1024
+
+# --- HTML ---
+# Each hiding rule is one search of the tree; pages have a few dozen.
+HIDING_RULES_MAX: Final = 500
+# Lexbor needs about 200 bytes a node.
+HTML_NODES_MAX: Final = 1_000_000
+# Style sheets in real mails and pages stay below; the scanner is linear but written in Python.
+STYLE_CHARACTERS_MAX: Final = 2 * MIB
+# What hides is said in fewer; only embedded pictures and fonts are longer.
+STYLE_DECLARATION_CHARACTERS_MAX: Final = 256
+
+# --- PDF ---
+# 680 pages a second were measured, so this ends before the alarm.
+PDF_PAGES_MAX: Final = 2_000
+# Drawn objects looked at per page when faint text is counted; the rest is not looked at, the text still is.
+PDF_PAGE_OBJECTS_MAX: Final = 5_000
+
+# --- ZIP (DOCX) ---
+# Word writes 12 to a few hundred entries (one per picture).
+ZIP_ENTRIES_MAX: Final = 2_000
+ZIP_DIRECTORY_BYTES_MAX: Final = ZIP_ENTRIES_MAX * 512
+# Only XML parts are unpacked, one at a time and as a stream.
+ZIP_TOTAL_BYTES_MAX: Final = 256 * MIB
+ZIP_PART_BYTES_MAX: Final = 64 * MIB
+# WordprocessingML of repeated paragraphs was seen at 60:1; deflate's own maximum is 1032:1.
+ZIP_RATIO_MAX: Final = 200
+# Below this an entry cannot harm, whatever its ratio.
+ZIP_RATIO_FREE_BYTES: Final = MIB
+XML_DEPTH_MAX: Final = 256
+
+# --- JSON, CSV ---
+JSON_DEPTH_MAX: Final = 64
+# A number longer than this is no quantity; Python would also need quadratic time for it.
+JSON_NUMBER_CHARACTERS_MAX: Final = 64
+CSV_COLUMNS_MAX: Final = 1_000
+CSV_FIELD_CHARACTERS_MAX: Final = MIB
+
+# --- mail ---
+MIME_PARTS_MAX: Final = 200
+MIME_DEPTH_MAX: Final = 16
+# The stdlib header parser is quadratic on some inputs; real headers that matter are short.
+MAIL_HEADER_CHARACTERS_MAX: Final = 8 * 1024
+MAIL_HEADER_BLOCK_BYTES_MAX: Final = 256 * 1024
+ATTACHMENT_NAME_CHARACTERS_MAX: Final = 200

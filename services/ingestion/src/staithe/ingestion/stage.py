@@ -1,0 +1,97 @@
+"""Ingests one submitted document: check, parse in the limited child, hash, version, seal for sanitization."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from staithe.ingestion.policy import check_submitted, version_of
+from staithe.kernel.audit_events import AuditAuthor
+from staithe.kernel.clock import Clock
+from staithe.kernel.content import text_digest
+from staithe.kernel.crypto.sealing import SealContext, Sealer
+from staithe.kernel.errors import InvalidEvent
+from staithe.kernel.events import DocumentIngested, DocumentSubmitted, Event
+from staithe.kernel.ids import new_event_id
+from staithe.kernel.lineage import LineageAuthor, sha256
+from staithe.kernel.stream.settle import AUDIT_TOPIC, Emit
+from staithe.kernel.telemetry import Headers, traceparent_of
+from staithe.kernel.vocabulary import Operation
+
+INGESTED_TOPIC = "documents.ingested.v1"
+DOCUMENT_PURPOSE = "document"
+
+
+class Parsed(Protocol):
+    """What a parser found."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def title(self) -> str | None: ...
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def signals(self) -> Mapping[str, int]: ...
+
+
+class Parser(Protocol):
+    """Turns untrusted bytes into text; thread-safe."""
+
+    def parse(self, content: bytes, declared: str) -> Parsed:
+        """The text; raises InvalidEvent with a reason code, or Unavailable when no child is free."""
+        ...
+
+
+class _Erased:
+    """What "parsing" an erasure gives."""
+
+    text, title, content_type = "", None, ""
+    signals: Mapping[str, int] = {}
+
+
+class IngestionStage:
+    """documents.submitted.v1 → documents.ingested.v1."""
+
+    def __init__(self, parser: Parser, *, sealer: Sealer, author: LineageAuthor, clock: Clock) -> None:
+        self._parser, self._sealer, self._author, self._clock = parser, sealer, author, clock
+        self._audit = AuditAuthor("ingestion", clock)
+
+    def __call__(self, event: Event, headers: Headers) -> Sequence[Emit]:
+        if not isinstance(event, DocumentSubmitted):
+            raise InvalidEvent("not a DocumentSubmitted", reason_code="EVENT_TYPE")
+        event = replace(
+            event,
+            access=check_submitted(event, now_ms=self._clock.now_ms()),
+            document_version=version_of(event),
+        )
+        parsed: Parsed = (
+            _Erased() if event.operation is Operation.ERASE else self._parser.parse(event.content, event.content_type)
+        )
+        ingested = self._ingested(event, parsed)
+        audit = self._audit.about_document(
+            "document.ingested", event, input_sha256=ingested.content_sha256,
+            output_sha256=ingested.lineage[-1].output_sha256, traceparent=traceparent_of(headers),
+            attributes={"operation": event.operation.value, "content_bytes": str(len(event.content))},
+        )  # fmt: skip
+        return [Emit(INGESTED_TOPIC, ingested), Emit(AUDIT_TOPIC, audit)]
+
+    def _ingested(self, event: DocumentSubmitted, parsed: Parsed) -> DocumentIngested:
+        assert event.access is not None  # noqa: S101 - __call__ has put the checked labels in
+        title, content_sha256 = parsed.title or event.name, sha256(event.content)
+        ingested = DocumentIngested(
+            event_id=new_event_id(self._clock.now_ms()), tenant_id=event.tenant_id, document_id=event.document_id,
+            document_version=event.document_version, operation=event.operation, occurred_at=event.occurred_at,
+            access=event.access, retention_until=event.retention_until, residency=event.residency,
+            content_sha256=content_sha256, source=event.source, name=event.name, content_type=parsed.content_type,
+            sealed_text=self._sealed(event, title, parsed.text), signals=parsed.signals,
+        )  # fmt: skip
+        digest = text_digest(name=event.name, title=title if parsed.text else "", text=parsed.text)
+        lineage = self._author.extended(ingested, (), input_sha256=content_sha256, output_sha256=digest)
+        return replace(ingested, lineage=lineage)
+
+    def _sealed(self, event: DocumentSubmitted, title: str, text: str) -> bytes:
+        if event.operation is Operation.ERASE:
+            return b""
+        context = SealContext(DOCUMENT_PURPOSE, event.tenant_id, event.document_id, event.document_version)
+        return self._sealer.seal(context, json.dumps({"title": title, "text": text}).encode())
