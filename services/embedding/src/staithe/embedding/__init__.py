@@ -1,0 +1,1 @@
+"""staithe.embedding: chunk sanitized text and embed it with ONNX Runtime."""

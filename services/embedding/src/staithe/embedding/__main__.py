@@ -1,0 +1,7 @@
+"""`python -m staithe.embedding`: runs the service until SIGTERM."""
+
+from staithe.embedding.app import SERVICE, EmbeddingSettings, build
+from staithe.kernel.service import main
+
+if __name__ == "__main__":
+    raise SystemExit(main(SERVICE, EmbeddingSettings, build))

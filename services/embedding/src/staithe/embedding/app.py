@@ -1,0 +1,63 @@
+"""Joins the embedding service's parts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from staithe.embedding.stage import EmbeddingStage
+from staithe.kernel.crypto.sealing import Sealer
+from staithe.kernel.crypto.signing import Signer
+from staithe.kernel.lineage import LineageAuthor, LineageVerifier, load_trusted_keys
+from staithe.kernel.service import Application, Runtime
+from staithe.kernel.settings import LineageSettings, ServiceSettings
+from staithe.kernel.stream.assembly import StreamApplication, event_codec, stream_for
+from staithe.kernel.version import code_version
+from staithe.vectors.chunks import Chunk, ChunkLimits, chunk_text
+from staithe.vectors.model.encoder import Encoder, load_encoder
+from staithe.vectors.model.files import model_paths
+
+SERVICE = "embedding"
+
+
+class EmbeddingSettings(ServiceSettings, LineageSettings):
+    """Settings `STAITHE_EMBEDDING_…`."""
+
+    keyring_file: Path = Field(description="Keyring: seals `chunk` and `dead-letter`.")
+    model_cache_dir: Path = Field(description="Folder below which the prepared model lies; its hashes are verified.")
+    concurrency: int = Field(default=2, ge=1, le=64, description="Documents embedded at once: one per core.")
+
+
+class ModelEncoder:
+    """The real model with the default chunk limits."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder, self._limits = encoder, ChunkLimits()
+        self.model_digest = encoder.model_digest
+
+    def chunks(self, text: str) -> Sequence[Chunk]:
+        """The chunks of a text, in order."""
+        return chunk_text(text, self._encoder.tokenizer, self._limits)
+
+    def encode(self, text: str) -> npt.NDArray[np.float32]:
+        """float32[384] of unit norm."""
+        return self._encoder.encode(text)
+
+
+def build(runtime: Runtime, settings: EmbeddingSettings) -> Application:
+    """The service, not yet started; raises Integrity when the model is not the pinned one."""
+    stage = EmbeddingStage(
+        ModelEncoder(load_encoder(model_paths(settings.model_cache_dir))),
+        sealer=Sealer.from_file(settings.keyring_file),
+        verifier=LineageVerifier(expected=("ingestion", "sanitization"), keys=load_trusted_keys(settings.trust_file)),
+        author=LineageAuthor(
+            service=SERVICE, code_version=code_version(SERVICE), signer=Signer.from_file(settings.signing_key_file)
+        ),
+        clock=runtime.clock,
+    )
+    stream = stream_for(
+        runtime, stage, event_codec(settings), keyring_file=settings.keyring_file, concurrency=settings.concurrency
+    )
+    return StreamApplication(stream)

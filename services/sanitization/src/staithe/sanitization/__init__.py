@@ -1,0 +1,1 @@
+"""staithe.sanitization: normalise text, mask personal data, quarantine what may not pass."""

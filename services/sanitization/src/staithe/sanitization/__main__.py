@@ -1,0 +1,7 @@
+"""`python -m staithe.sanitization`: runs the service until SIGTERM."""
+
+from staithe.kernel.service import main
+from staithe.sanitization.app import SERVICE, SanitizationSettings, build
+
+if __name__ == "__main__":
+    raise SystemExit(main(SERVICE, SanitizationSettings, build))
