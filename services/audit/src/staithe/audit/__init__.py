@@ -1,0 +1,1 @@
+"""staithe.audit: append every action once to a verifiable transparency log."""

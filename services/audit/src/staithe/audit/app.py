@@ -1,0 +1,101 @@
+"""Joins the audit service's parts: a Faust agent that appends every event once to the transparency log."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field
+
+from staithe.audit.consume import AuditConsumer
+from staithe.audit.dedup import EventIndex
+from staithe.audit.log import TransparencyLog
+from staithe.audit.stage import AppendStage
+from staithe.kernel.crypto.sealing import Sealer
+from staithe.kernel.crypto.signing import Signer
+from staithe.kernel.errors import StaitheError
+from staithe.kernel.faust_app import FaustStream
+from staithe.kernel.files import write_atomically
+from staithe.kernel.service import Application, Runtime
+from staithe.kernel.settings import ServiceSettings
+from staithe.kernel.stream.assembly import event_codec
+from staithe.kernel.stream.settle import AUDIT_TOPIC, Outgoing, Record
+
+SERVICE = "audit"
+
+Result = TypeVar("Result")
+
+
+class AuditSettings(ServiceSettings):
+    """Settings `STAITHE_AUDIT_…`."""
+
+    keyring_file: Path = Field(description="Keyring: seals `dead-letter`.")
+    signing_key_file: Path = Field(description="Ed25519 seed that signs checkpoints.")
+    log_dir: Path = Field(description="Folder of the log (tlog-tiles).")
+    index_file: Path = Field(description="SQLite index of event ids; rebuilt from the log when it is gone.")
+    vkey_file: Path = Field(description="Where to publish the log's verification key, one line.")
+    origin: str = Field(description="The log's name, such as audit.example.com/staithe.")
+
+
+class AuditApplication:
+    """The log, its one writer thread, and the Faust stream in front of it."""
+
+    def __init__(self, runtime: Runtime, settings: AuditSettings) -> None:
+        self._runtime, self._settings = runtime, settings
+        # One thread: the log and its index belong to it, and disk syncs stay off the event loop.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="log")
+        self._codec, self._sealer = event_codec(settings), Sealer.from_file(settings.keyring_file)
+        self._tree_size = runtime.metrics.gauge("log_entries", "Entries in the published log.")
+        self._duplicates = runtime.metrics.counter("duplicates_total", "Events that the log already had.")
+        self._consumer: AuditConsumer | None = None
+        self._stream: FaustStream | None = None
+
+    async def start(self) -> None:
+        """Open the log (verifying its edge), then begin to consume."""
+        await self._in_writer(self._open)
+        # Made here and not at construction, because Faust binds to the running event loop.
+        self._stream = FaustStream(
+            SERVICE, self._settings, AUDIT_TOPIC, self._append,
+            metrics=self._runtime.metrics, logger=self._runtime.logger,
+        )  # fmt: skip
+        self._runtime.health.add("stream", self._stream.working)
+        await self._stream.start()
+
+    def _open(self) -> None:
+        settings = self._settings
+        log = TransparencyLog(settings.log_dir, Signer.from_file(settings.signing_key_file), settings.origin)
+        write_atomically(settings.vkey_file, f"{log.key}\n".encode(), mode=0o644)
+        stage = AppendStage(log, EventIndex(settings.index_file))
+        self._tree_size.set(log.size)
+        self._consumer = AuditConsumer(stage, self._codec, self._sealer, self._runtime.clock)
+
+    async def _append(self, records: Sequence[Record]) -> Sequence[Outgoing]:
+        return await self._in_writer(lambda: self._append_now(records))
+
+    def _append_now(self, records: Sequence[Record]) -> Sequence[Outgoing]:
+        assert self._consumer is not None  # noqa: S101 - start() opened the log before it began to consume
+        result, dead_letters = self._consumer.append(records)
+        self._tree_size.set(result.tree_size)
+        self._duplicates.inc(result.duplicates)
+        for each in dead_letters:
+            self._runtime.metrics.dead_letters.labels(reason_code=each.reason_code).inc()
+        return [each.outgoing for each in dead_letters]
+
+    def fatal(self) -> StaitheError | None:
+        """Why the service can't go on, if it can't."""
+        return self._stream.fatal if self._stream else None
+
+    async def stop(self) -> None:
+        """Leave the group; the batch under way is finished or delivered again."""
+        if self._stream is not None:
+            await self._stream.stop()
+        self._writer.shutdown(wait=True)
+
+    async def _in_writer(self, function: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, function)
+
+
+def build(runtime: Runtime, settings: AuditSettings) -> Application:
+    """The service, not yet started."""
+    return AuditApplication(runtime, settings)

@@ -1,0 +1,94 @@
+"""Reading a published log: tiles, entries, and the hashes that proofs are made of."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from staithe.audit.files import Files
+from staithe.audit.limits import NOTE_BYTES_MAX, TILES_CACHED_MAX
+from staithe.audit.merkle import HASH_BYTES, complete_root, root_at
+from staithe.audit.notes import Checkpoint, VerifierKey, open_checkpoint
+from staithe.audit.tiles import (
+    CHECKPOINT,
+    ENTRIES,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    Tile,
+    level_count,
+    split_hashes,
+    unpack_entries,
+)
+from staithe.kernel.errors import Integrity
+
+
+class LogReader:
+    """The log as of one checkpoint. It trusts the files: what it returns is proven by the proofs made from it."""
+
+    def __init__(self, files: Files, checkpoint: Checkpoint) -> None:
+        self._files = files
+        self.checkpoint = checkpoint
+        self.hashes = lru_cache(maxsize=TILES_CACHED_MAX)(self._read_hashes)
+
+    def tile(self, level: int, index: int) -> bytes:
+        """The content of the tile (or bundle) at a place, as wide as the checkpoint needs; Integrity when missing."""
+        width = min(level_count(level, self.checkpoint.size) - index * TILE_WIDTH, TILE_WIDTH)
+        if width <= 0:
+            raise ValueError("the tile is not in the tree")
+        tile = Tile(level, index, width)
+        content = self._files.read(tile.path, tile.bytes_max)
+        if content is None and width < TILE_WIDTH:  # a partial tile may go once the full one is there
+            full = Tile(level, index)
+            content = self._files.read(full.path, full.bytes_max)
+            if content is not None and level != ENTRIES:
+                content = content[: width * HASH_BYTES]
+        if content is None:
+            raise Integrity(f"{tile.path} is missing", reason_code="LOG_FILE_MISSING")
+        if level != ENTRIES and len(content) != width * HASH_BYTES:
+            raise Integrity(f"{tile.path} has the wrong number of hashes", reason_code="TILE_MALFORMED")
+        return content
+
+    def bundle(self, index: int) -> list[bytes]:
+        """The entries of a bundle, as many as the checkpoint covers; Integrity when there are not so many."""
+        width = min(self.checkpoint.size - index * TILE_WIDTH, TILE_WIDTH)
+        entries = unpack_entries(self.tile(ENTRIES, index))
+        if len(entries) not in (width, TILE_WIDTH):
+            raise Integrity(
+                f"{Tile(ENTRIES, index, width).path} has the wrong number of entries", reason_code="BUNDLE_MALFORMED"
+            )
+        return entries[:width]
+
+    def entries(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The entries of the leaves [start, stop), one bundle in memory at a time."""
+        end = self.checkpoint.size if stop is None else min(stop, self.checkpoint.size)
+        for index in range(start // TILE_WIDTH, -(-end // TILE_WIDTH)):
+            first = index * TILE_WIDTH
+            yield from self.bundle(index)[max(start - first, 0) : end - first]
+
+    def entry(self, leaf_index: int) -> bytes:
+        """The entry of one leaf; ValueError when it is not in the tree."""
+        return self.bundle(leaf_index // TILE_WIDTH)[leaf_index % TILE_WIDTH]
+
+    def node(self, level: int, index: int) -> bytes:
+        """A `merkle.NodeReader` over the tiles."""
+        tile_level, above = divmod(level, TILE_HEIGHT)
+        tile_index, start = divmod(index << above, TILE_WIDTH)
+        return complete_root(self.hashes(tile_level, tile_index)[start : start + (1 << above)])
+
+    def root_at(self, size: int) -> bytes:
+        """The root of the first `size` leaves."""
+        return root_at(size, self.node)
+
+    def _read_hashes(self, level: int, index: int) -> list[bytes]:
+        return split_hashes(self.tile(level, index))
+
+
+def read_checkpoint(files: Files) -> bytes:
+    """The published checkpoint's note; raises Integrity when there is none."""
+    note = files.read(CHECKPOINT, NOTE_BYTES_MAX)
+    if note is None:
+        raise Integrity("the log has no checkpoint", reason_code="CHECKPOINT_MISSING")
+    return note
+
+
+def open_reader(files: Files, key: VerifierKey) -> LogReader:
+    """A reader of the log as last published; raises Integrity unless `key` signed the checkpoint."""
+    return LogReader(files, open_checkpoint(read_checkpoint(files), key))

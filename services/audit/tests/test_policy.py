@@ -1,0 +1,95 @@
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from staithe.audit.entry import encode_entry
+from staithe.audit.limits import ENTRY_BYTES_MAX
+from staithe.audit.policy import ATTRIBUTES, check_event
+from staithe.kernel.errors import InvalidEvent
+from staithe.kernel.events import AuditEvent
+
+Make = Callable[[int], AuditEvent]
+DIGEST = "a" * 64
+
+
+def test_an_event_of_the_product_is_allowed(event: Make) -> None:
+    check_event(event(1))
+    check_event(replace(event(1), tenant_id="", traceparent="", subject_sha256=None, reason_code="HASH_MISMATCH"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("event_id", "x"),
+        ("event_id", ""),
+        ("event_id", "018BCFE5-6801-7000-8000-000000000001"),
+        ("event_id", "018bcfe5680170008000000000000001"),
+        ("event_id", "{018bcfe5-6801-7000-8000-000000000001}"),
+        ("event_id", "018bcfe5-6801-4000-8000-000000000001"),
+        ("occurred_at", -1),
+        ("occurred_at", 1 << 53),
+        ("document_version", -1),
+        ("service", "mary.miller"),
+        ("service", ""),
+        ("action", "Looked at Mary's file"),
+        ("action", "document"),
+        ("reason_code", "Mary was here"),
+        ("tenant_id", "Mary Miller"),
+        ("tenant_id", "a/b"),
+        ("subject_sha256", b"mary"),
+        ("input_sha256", b"\0" * 33),
+        ("output_sha256", b""),
+        ("traceparent", "mary"),
+        ("traceparent", "00-" + "A" * 32 + "-" + "b" * 16 + "-01"),
+    ],
+)
+def test_a_field_that_could_hold_something_else_is_refused(field: str, value: Any, event: Make) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        check_event(replace(event(1), **{field: value}))
+    assert not isinstance(value, str) or "ary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("question", "who earns what"),
+        ("email", "mary@example.com"),
+        ("document_id", "mary-miller-contract"),
+        ("Topic", "documents.ingested.v1"),
+        ("topic", "mary.miller"),
+        ("topic", "documents.ingested.v1\n"),
+        ("offset", "mary"),
+        ("offset", "007"),
+        ("offset", "\u0663"),
+        ("caller_sha256", "mary"),
+        ("model_digest", DIGEST.upper()),
+        ("content_type", "text/plain; name=mary"),
+        ("classification", "SECRET"),
+        ("operation", "READ"),
+        ("tier", "4"),
+        ("http_status", "2000"),
+        ("answer_id", "mary"),
+        ("parser", "Mary Miller"),
+        ("code_version", "mary"),
+        ("offset", ""),
+    ],
+)
+def test_an_attribute_outside_the_allow_list_is_refused_without_repeating_it(
+    name: str, value: str, event: Make
+) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        check_event(replace(event(1), attributes={name: value}))
+    assert value not in str(caught.value) or not value
+
+
+def test_too_many_attributes_are_refused(event: Make) -> None:
+    with pytest.raises(InvalidEvent):
+        check_event(replace(event(1), attributes={f"a{i}": "1" for i in range(17)}))
+
+
+def test_the_largest_event_that_is_allowed_fits_an_entry(event: Make) -> None:
+    widest = {name: "9" * 16 for name, shape in ATTRIBUTES.items() if shape.fullmatch("9" * 16)}
+    largest = replace(event(1), attributes=dict(list(widest.items())[:16]), reason_code="R" * 64)
+    assert len(encode_entry(largest)) < ENTRY_BYTES_MAX / 10
