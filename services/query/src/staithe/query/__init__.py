@@ -1,0 +1,1 @@
+"""staithe.query: search and answer with citations, inside the caller's tenant and tier."""

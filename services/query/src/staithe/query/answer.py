@@ -1,0 +1,202 @@
+"""Extractive answers: the sentences that answer a question, quoted with their spans, or an honest "I do not know".
+
+Pure: the stage retrieves passages and encodes sentences; this module chooses which ones, weighs them and cites.
+The weights and thresholds were chosen on half of the labelled sample questions and checked on the other half.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from staithe.query import lexical
+from staithe.query.limits import SENTENCES_CITED_MAX, SENTENCES_ENCODED_MAX, SENTENCES_SHORTLISTED_MAX
+from staithe.query.ports import Vector
+from staithe.query.sentences import Sentence, one_line, split_sentences
+from staithe.vectors.store.rows import StoredChunk
+
+UNKNOWN_TEXT: Final = "I do not know: no document that you may see answers this."
+
+WEIGHT_MEANING: Final = 0.30
+"""Of the likeness of question and sentence alone."""
+WEIGHT_CONTEXT: Final = 0.30
+"""Of the likeness of question and sentence under its title and heading."""
+WEIGHT_WORDS: Final = 0.20
+WEIGHT_PASSAGE: Final = 0.70
+"""Of the chunk the sentence stands in: the most reliable sign, but the same for all its sentences."""
+BONUS_NUMBER: Final = 0.05
+"""For a figure where the question asks for one."""
+PENALTY_FRAGMENT: Final = 0.10
+"""For a sentence that the chunk's edge cut; the whole one is often in the neighbouring chunk."""
+SUPPORT_CONTEXT: Final = 0.50 / 1.40
+SUPPORT_WORDS: Final = 0.20 / 1.40
+SUPPORT_PASSAGE: Final = 0.70 / 1.40
+SUPPORT_NUMBER: Final = 0.05 / 1.40
+SUPPORT_MIN: Final = 0.385
+"""Below this the best sentence is more likely beside the point than an answer."""
+SCORE_GAP_MAX: Final = 0.25
+"""A further sentence is quoted only when it is nearly as good as the best."""
+CONTEXT_CHARACTERS_MAX: Final = 200
+_NEXT_FIELD: Final = re.compile(r"\n(?=\w[^\n:]{0,40}: )")
+_EMPHASIS: Final = re.compile(r"\*\*|__|`|(?<!\w)\*(?=\w)|(?<=\w)\*(?!\w)")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Retrieved text of one document: `text` begins at `start` of its sanitized text; `score` is its best chunk's."""
+
+    chunk: StoredChunk
+    start: int
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sentence that may answer. `context_text` is the sentence under its title and heading."""
+
+    passage: Passage
+    start: int
+    end: int
+    quote: str
+    context_text: str
+    words_score: float
+    fragment: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shortlisted:
+    """A candidate with its score so far; `numbered`: it has the figure that the question asks for."""
+
+    candidate: Candidate
+    score: float
+    numbered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A quotation and where it stands: `quote` is characters `start` to `end` of the document's sanitized text."""
+
+    chunk: StoredChunk
+    start: int
+    end: int
+    quote: str
+    score: float
+
+    @property
+    def quote_sha256(self) -> bytes:
+        return hashlib.sha256(self.quote.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to tell the caller. Not answered: no citations. `support` says how well, 0 to about 1."""
+
+    answered: bool
+    text: str
+    citations: tuple[Citation, ...]
+    support: float
+
+
+def candidates(question: str, passages: Sequence[Passage]) -> tuple[Candidate, ...]:
+    """The sentences worth encoding, at most SENTENCES_ENCODED_MAX, most promising first."""
+    asked = lexical.content_words(question)
+    sentences = [(passage, sentence, context) for passage in passages for sentence, context in _statements(passage)]
+    bags = [
+        (lexical.content_words(passage.text[sentence.start : sentence.end]), lexical.content_words(context))
+        for passage, sentence, context in sentences
+    ]
+    weights = lexical.rarity(own | context for own, context in bags)
+    found: dict[tuple[str, int, int], Candidate] = {}
+    for (passage, sentence, context), (own, around) in zip(sentences, bags, strict=True):
+        start, end = passage.start + sentence.start, passage.start + sentence.end
+        quote = passage.text[sentence.start : sentence.end]
+        # Words of the heading count half: they say what a section is about, not what a sentence says.
+        score = (lexical.overlap(asked, own, weights) + lexical.overlap(asked, own | around, weights)) / 2
+        fragment = sentence.start == 0 and passage.start > 0 and quote[:1].islower()
+        candidate = Candidate(passage, start, end, quote, f"{context}: {quote}" if context else quote, score, fragment)
+        key = (passage.chunk.document_id, start, end)
+        if quote.strip() and (key not in found or found[key].words_score < score):
+            found[key] = candidate
+    ranked = sorted(found.values(), key=lambda each: each.words_score + each.passage.score, reverse=True)
+    return tuple(ranked[:SENTENCES_ENCODED_MAX])
+
+
+def shortlist(
+    question: str, question_vector: Vector, ranked: Sequence[Candidate], quote_vectors: Sequence[Vector]
+) -> tuple[Shortlisted, ...]:
+    """The best SENTENCES_SHORTLISTED_MAX of `ranked`, whose quotes have the vectors given, best first."""
+    wants_number = lexical.asks_for_number(question)
+    scored = []
+    for each, vector in zip(ranked, quote_vectors, strict=True):
+        numbered = wants_number and lexical.has_number(each.quote)
+        score = (
+            WEIGHT_MEANING * float(question_vector @ vector)
+            + WEIGHT_WORDS * each.words_score
+            + WEIGHT_PASSAGE * each.passage.score
+            + BONUS_NUMBER * numbered
+            - PENALTY_FRAGMENT * each.fragment
+        )
+        scored.append(Shortlisted(each, score, numbered))
+    scored.sort(key=lambda each: -each.score)
+    return tuple(scored[:SENTENCES_SHORTLISTED_MAX])
+
+
+def compose(question_vector: Vector, listed: Sequence[Shortlisted], context_vectors: Sequence[Vector]) -> Answer:
+    """The answer from the short list, whose context texts have the vectors given."""
+    scored: list[tuple[float, Candidate]] = []
+    support = 0.0
+    for each, vector in zip(listed, context_vectors, strict=True):
+        in_context, candidate = float(question_vector @ vector), each.candidate
+        scored.append((each.score + WEIGHT_CONTEXT * in_context, candidate))
+        supported = SUPPORT_CONTEXT * in_context + SUPPORT_WORDS * candidate.words_score
+        support = max(support, supported + SUPPORT_PASSAGE * candidate.passage.score + SUPPORT_NUMBER * each.numbered)
+    if support < SUPPORT_MIN:
+        return Answer(False, UNKNOWN_TEXT, (), round(support, 4))
+    scored.sort(key=lambda pair: -pair[0])
+    chosen: list[tuple[float, Candidate]] = []
+    for score, candidate in scored:
+        if len(chosen) == SENTENCES_CITED_MAX or scored[0][0] - score > SCORE_GAP_MAX:
+            break
+        if not any(_repeats(candidate, other) for _, other in chosen):
+            chosen.append((score, candidate))
+    citations = tuple(
+        Citation(each.passage.chunk, each.start, each.end, each.quote, round(score, 4)) for score, each in chosen
+    )
+    return Answer(True, " ".join(_readable(each.quote) for each in citations), citations, round(support, 4))
+
+
+def _statements(passage: Passage) -> Iterator[tuple[Sentence, str]]:
+    """The sentences that say something, each with its context.
+
+    A sentence that asks repeats the caller's words and answers nothing: it is context of the one after it.
+    """
+    asked = ""
+    for sentence in split_sentences(passage.text):
+        quote = passage.text[sentence.start : sentence.end]
+        if quote.rstrip("\"'*_)\u201d\u2019").endswith("?"):
+            asked = one_line(quote)
+            continue
+        yield sentence, _context(passage, asked or sentence.context)
+        asked = ""
+
+
+def _context(passage: Passage, heading: str) -> str:
+    title = passage.chunk.title or passage.chunk.name
+    parts = [title] if heading == title or not heading else [title, heading]
+    return ". ".join(filter(None, parts))[:CONTEXT_CHARACTERS_MAX]
+
+
+def _repeats(one: Candidate, other: Candidate) -> bool:
+    """Whether two candidates overlap, or say the same in other places."""
+    same_document = one.passage.chunk.document_id == other.passage.chunk.document_id
+    if same_document and one.start < other.end and other.start < one.end:
+        return True
+    a, b = lexical.content_words(one.quote), lexical.content_words(other.quote)
+    return len(a & b) >= 0.8 * min(len(a), len(b))
+
+
+def _readable(quote: str) -> str:
+    """A quotation as a sentence of the answer: one line, without Markdown's emphasis, fields set apart."""
+    return one_line(_EMPHASIS.sub("", _NEXT_FIELD.sub("; ", quote)))

@@ -1,0 +1,113 @@
+"""Where the query service's objects meet: Kafka, Milvus, the model, the keys, and the HTTPS interface over them."""
+
+import asyncio
+
+from aiohttp import web
+
+from staithe.kernel.crypto.sealing import Opener
+from staithe.kernel.errors import ConfigurationError, StaitheError
+from staithe.kernel.http import serve_https
+from staithe.kernel.identity.verify import DiscoveredKeys, TokenVerifier
+from staithe.kernel.service import Runtime
+from staithe.kernel.stream.assembly import event_codec
+from staithe.kernel.stream.client import KafkaAccess
+from staithe.kernel.stream.producer import Publisher
+from staithe.kernel.stream.table import CurrentTable
+from staithe.kernel.tls import client_context
+from staithe.query import limits
+from staithe.query.audit import SERVICE, AuditTrail, KeyedDigest
+from staithe.query.clip import ClippingEncoder
+from staithe.query.http.handlers import Handlers
+from staithe.query.http.routes import query_application
+from staithe.query.settings import QuerySettings
+from staithe.query.stage import QueryStage
+from staithe.query.worker import BoundedWorker
+from staithe.vectors.model.encoder import load_encoder
+from staithe.vectors.model.files import model_paths
+from staithe.vectors.store import MilvusAddress, MilvusConnection, MilvusIndexReader, MilvusTls
+
+CURRENT_TOPIC = "documents.current.v1"
+
+
+class QueryApp:
+    """The service as the process runs it."""
+
+    def __init__(
+        self, application: web.Application, settings: QuerySettings, *,
+        current: CurrentTable, publisher: Publisher, workers: tuple[BoundedWorker, ...],
+    ) -> None:  # fmt: skip
+        self._application, self._settings = application, settings
+        self._current, self._publisher, self._workers = current, publisher, workers
+        self._server: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Follow the current documents and listen; raises ConfigurationError when the port is not ours."""
+        self._current.start()
+        settings = self._settings
+        try:
+            self._server = await serve_https(
+                self._application, host=settings.https_host, port=settings.https_port,
+                certificate_file=settings.certificate_file, private_key_file=settings.private_key_file,
+            )  # fmt: skip
+        except OSError as error:
+            raise ConfigurationError(
+                f"port {settings.https_port} on {settings.https_host} is taken or not ours: "
+                "set STAITHE_QUERY_HTTPS_PORT to a free one",
+                reason_code="PORT_BUSY",
+            ) from error
+
+    def fatal(self) -> StaitheError | None:
+        """Why nothing may be served any more, if so."""
+        return self._current.fatal
+
+    async def stop(self) -> None:
+        """Finish the requests under way, then let go of Kafka."""
+        if self._server is not None:
+            await self._server.cleanup()
+        for worker in self._workers:
+            worker.close()
+        await asyncio.gather(asyncio.to_thread(self._publisher.close), asyncio.to_thread(self._current.stop))
+
+
+def build(runtime: Runtime, settings: QuerySettings) -> QueryApp:
+    """The service for these settings; raises ConfigurationError or Integrity when a file is not usable."""
+    clock, metrics, logger = runtime.clock, runtime.metrics, runtime.logger
+    access, codec = KafkaAccess.of(SERVICE, settings), event_codec(settings)
+    current = CurrentTable(access, codec, topic=CURRENT_TOPIC, logger=logger)
+    runtime.health.add("current_documents", current.caught_up)
+    encoding = BoundedWorker("encoding", threads=limits.ENCODE_THREADS, waiting_max=limits.ENCODE_WAITING_MAX)
+    searching = BoundedWorker("searching", threads=limits.SEARCH_THREADS, waiting_max=limits.SEARCH_WAITING_MAX)
+    publishing = BoundedWorker("publishing", threads=limits.PUBLISH_THREADS, waiting_max=limits.PUBLISH_WAITING_MAX)
+    encoder = load_encoder(model_paths(settings.model_cache_dir))
+    reader = MilvusIndexReader(MilvusConnection(milvus_address(settings)), encoder.model_digest)
+    stage = QueryStage(
+        encoder=ClippingEncoder(encoder), index=reader,
+        opener=Opener.from_file(settings.keyring_file), current=current, clock=clock, metrics=metrics,
+        encoding=encoding, searching=searching,
+    )  # fmt: skip
+    publisher = Publisher(access, codec)
+    trail = AuditTrail(publisher, publishing, clock, KeyedDigest.from_file(settings.audit_key_file))
+    application = query_application(
+        handlers=Handlers(stage=stage, trail=trail, publisher=publisher, publishing=publishing, clock=clock),
+        trail=trail, verifier=_verifier(runtime, settings), ready=current.caught_up, health=runtime.health,
+        metrics=metrics, clock=clock, logger=logger,
+    )  # fmt: skip
+    return QueryApp(
+        application, settings, current=current, publisher=publisher, workers=(encoding, searching, publishing)
+    )
+
+
+def milvus_address(settings: QuerySettings) -> MilvusAddress:
+    """Where and who we are to Milvus; raises ConfigurationError when it would be neither local nor protected."""
+    tls = None
+    if settings.milvus_ca_file and settings.milvus_certificate_file and settings.milvus_private_key_file:
+        tls = MilvusTls(
+            settings.milvus_ca_file, settings.milvus_certificate_file, settings.milvus_private_key_file,
+            settings.milvus_server_name,
+        )  # fmt: skip
+    return MilvusAddress(settings.milvus_uri, settings.milvus_user, settings.milvus_password_file, tls)
+
+
+def _verifier(runtime: Runtime, settings: QuerySettings) -> TokenVerifier:
+    keys = DiscoveredKeys(settings.issuer_url, client_context(settings.ca_file), runtime.clock)
+    return TokenVerifier(issuer_url=settings.issuer_url, audience=settings.audience, keys=keys, clock=runtime.clock)

@@ -1,0 +1,1 @@
+"""The HTTPS interface of the query service."""

@@ -1,0 +1,68 @@
+"""Reads request bodies strictly and words their faults: where and what, never the value."""
+
+import json
+from typing import Final, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from staithe.kernel.problems import Problem
+from staithe.query.limits import REQUEST_BYTES_MAX
+
+Model = TypeVar("Model", bound=BaseModel)
+
+FAULTS_MAX: Final = 16
+"""Faults named in one answer; a body with more needs a look at the documentation, not a list."""
+POINTER_CHARACTERS_MAX: Final = 128
+
+
+class InvalidBody(Problem):
+    """422 with a list of the fields that are wrong."""
+
+    def __init__(self, faults: list[dict[str, str]]) -> None:
+        super().__init__(422, "invalid-body", "The body does not have the documented form; see `errors`.")
+        self.faults = faults
+
+    def response(self, request_id: str) -> web.Response:
+        plain = super().response(request_id)
+        body = {**json.loads(plain.body), "errors": self.faults}  # type: ignore[arg-type]
+        plain.body = json.dumps(body).encode()
+        return plain
+
+
+async def read_body(request: web.Request, model: type[Model]) -> Model:
+    """The request's JSON body as `model`; raises Problem 400, 413, 415 or 422."""
+    _require_json(request)
+    try:
+        return model.model_validate_json(await _bytes(request), strict=True)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        if any(each["type"] == "json_invalid" for each in faults):
+            raise Problem(400, "invalid-json", "The body is not valid JSON in UTF-8 (RFC 8259).") from None
+        raise InvalidBody([_fault(each["loc"], each["msg"]) for each in faults[:FAULTS_MAX]]) from None
+
+
+def _require_json(request: web.Request) -> None:
+    charset = (request.charset or "utf-8").lower()
+    if request.content_type != "application/json" or charset not in {"utf-8", "utf8"}:
+        raise Problem(415, "content-type", "Send `Content-Type: application/json` in UTF-8.")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Problem(415, "content-encoding", "Send the body without Content-Encoding.")
+
+
+async def _bytes(request: web.Request) -> bytes:
+    too_large = Problem(413, "body-too-large", f"A body has at most {REQUEST_BYTES_MAX} bytes.")
+    if request.content_length is not None and request.content_length > REQUEST_BYTES_MAX:
+        raise too_large
+    body = bytearray()
+    async for piece in request.content.iter_chunked(REQUEST_BYTES_MAX):
+        body += piece
+        if len(body) > REQUEST_BYTES_MAX:
+            raise too_large
+    return bytes(body)
+
+
+def _fault(location: tuple[int | str, ...], message: str) -> dict[str, str]:
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in location)
+    pointer = "".join(f"/{step}" for step in steps)[:POINTER_CHARACTERS_MAX]
+    return {"pointer": f"#{pointer}", "detail": message}

@@ -1,0 +1,149 @@
+"""Requests and responses as the API shows them; the OpenAPI document is made from these very classes."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from staithe.query.answer import Citation
+from staithe.query.limits import QUESTION_CHARACTERS_MAX, RESULTS_DEFAULT, RESULTS_MAX, SENTENCES_CITED_MAX
+from staithe.query.question import as_question
+from staithe.query.stage import Found
+
+Question = Annotated[
+    str,
+    Field(
+        min_length=1, max_length=QUESTION_CHARACTERS_MAX,
+        description="What to look for, in plain words. No control or direction characters.",
+        examples=["How many days of annual leave do we have?"],
+    ),
+    AfterValidator(as_question),
+]  # fmt: skip
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 (FIPS 180-4) in hexadecimal.")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class SearchRequest(_Strict):
+    """A search."""
+
+    question: Question
+    limit: int = Field(default=RESULTS_DEFAULT, ge=1, le=RESULTS_MAX, description="Results wanted, at most.")
+
+
+class AnswerRequest(_Strict):
+    """A question."""
+
+    question: Question
+
+
+class Span(_Strict):
+    """Characters (Unicode code points) of the document's sanitized text, end exclusive."""
+
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+
+
+class SearchResult(_Strict):
+    """One chunk of a document that the caller may see, in its current version."""
+
+    document_id: str
+    document_version: int
+    title: str
+    name: str
+    chunk_id: str
+    span: Span
+    text: str
+    text_sha256: Sha256
+    score: float = Field(description="Cosine similarity, higher is nearer.")
+
+
+class SearchResponse(_Strict):
+    """Results, best first; none when nothing that the caller may see is near."""
+
+    search_id: str = Field(description="Id of this search's entry in the audit log.")
+    results: list[SearchResult]
+
+
+class AnswerCitation(_Strict):
+    """A verbatim quotation and where it stands."""
+
+    document_id: str
+    document_version: int
+    title: str
+    name: str
+    span: Span
+    quote: str
+    quote_sha256: Sha256
+    score: float
+
+
+class AnswerResponse(_Strict):
+    """An answer made of quotations, or the admission that there is none."""
+
+    answer_id: str = Field(description="Id of this answer's entry in the audit log.")
+    answered: bool = Field(description="False: the sources do not support an answer; there are no citations then.")
+    text: str
+    citations: list[AnswerCitation] = Field(max_length=SENTENCES_CITED_MAX)
+    support: float = Field(description="How well the best quotation fits, 0 to about 1.")
+
+
+class DocumentResponse(_Strict):
+    """What holds for a document now."""
+
+    document_id: str
+    document_version: int
+    tier: int = Field(ge=1, le=3)
+    classification: str
+    retention_until: int | None = Field(description="Milliseconds since the epoch; null: no end.")
+    residency: str
+    content_sha256: Sha256
+    chunk_count: int
+    changed_at: int = Field(description="Milliseconds since the epoch.")
+
+
+class ErasureResponse(_Strict):
+    """The erasure was accepted; it takes effect within seconds and cannot be undone."""
+
+    document_id: str
+    document_version: int = Field(description="The version the erasure takes; every lower one goes.")
+    status: Literal["accepted"]
+
+
+class FieldFault(_Strict):
+    """What is wrong with one field; never its value."""
+
+    pointer: str = Field(description="JSON Pointer (RFC 6901) into the request body.")
+    detail: str
+
+
+class ProblemDocument(BaseModel):
+    """Problem details (RFC 9457)."""
+
+    type: str = Field(description="urn:staithe:problem:<slug>; stable.")
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[FieldFault] | None = None
+
+
+def search_result(found: Found) -> SearchResult:
+    """A retrieved chunk as the API shows it."""
+    hit = found.hit
+    return SearchResult(
+        document_id=hit.document_id, document_version=hit.document_version, title=hit.title, name=hit.name,
+        chunk_id=hit.chunk_id, span=Span(start=hit.span_start, end=hit.span_end), text=found.text,
+        text_sha256=hit.text_sha256.hex(), score=round(hit.score, 6),
+    )  # fmt: skip
+
+
+def answer_citation(citation: Citation) -> AnswerCitation:
+    """A citation as the API shows it."""
+    chunk = citation.chunk
+    return AnswerCitation(
+        document_id=chunk.document_id, document_version=chunk.document_version, title=chunk.title, name=chunk.name,
+        span=Span(start=citation.start, end=citation.end), quote=citation.quote,
+        quote_sha256=citation.quote_sha256.hex(), score=citation.score,
+    )  # fmt: skip

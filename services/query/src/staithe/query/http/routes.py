@@ -1,0 +1,40 @@
+"""Joins handlers and guards into the web application."""
+
+import json
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import web
+
+from staithe.kernel.clock import Clock
+from staithe.kernel.health import Health
+from staithe.kernel.http import api_application
+from staithe.kernel.identity.verify import TokenVerifier
+from staithe.kernel.telemetry import Logger, Metrics
+from staithe.query.audit import AuditTrail
+from staithe.query.http.guards import StrangersGuard, concurrency_guard, not_ready_guard, refusal_guard
+from staithe.query.http.handlers import Handlers
+from staithe.query.http.operations import JSON, OPERATIONS, openapi_document
+
+OPEN_PATHS: Final = ("/openapi.json", "/livez", "/readyz")
+"""What needs no token. Metrics are not among them: they are on the health port only."""
+
+
+def query_application(
+    *, handlers: Handlers, trail: AuditTrail, verifier: TokenVerifier, ready: Callable[[], bool], health: Health,
+    metrics: Metrics, clock: Clock, logger: Logger,
+) -> web.Application:  # fmt: skip
+    """The whole HTTPS interface: every path but OPEN_PATHS needs a token."""
+    application = api_application(verifier=verifier, logger=logger, open_paths=OPEN_PATHS)
+    application.middlewares.insert(0, StrangersGuard(trail, clock, metrics).middleware())
+    application.middlewares.extend([concurrency_guard(metrics), not_ready_guard(ready), refusal_guard(trail)])
+    for operation in OPERATIONS:
+        application.router.add_route(operation.method, operation.path, getattr(handlers, operation.name))
+    described = json.dumps(openapi_document()).encode()
+
+    async def openapi(_: web.Request) -> web.Response:
+        return web.Response(body=described, content_type=JSON)
+
+    application.router.add_get("/openapi.json", openapi)
+    application.add_routes([each for each in health.routes() if each.path in OPEN_PATHS])
+    return application

@@ -1,0 +1,58 @@
+"""Every bound of the query service, with its reason."""
+
+from typing import Final
+
+QUESTION_CHARACTERS_MAX: Final = 2_000
+"""The model reads 256 tokens, about 1,000 characters; the rest leaves room for a long-winded question."""
+
+REQUEST_BYTES_MAX: Final = 16 * 1024
+"""A question of 2,000 characters, each escaped as \\uXXXX, is 12 KB of JSON."""
+
+RESULTS_DEFAULT: Final = 8
+RESULTS_MAX: Final = 50
+"""A person reads a page; a program that wants everything wants another interface."""
+RESULTS_PER_DOCUMENT_MAX: Final = 3
+"""One long manual must not push every other source off the page."""
+
+FETCH_FACTOR: Final = 3
+"""Hits asked for per result wanted: most drops are superseded versions, which indexing deletes within seconds."""
+FETCH_MIN: Final = 32
+FETCH_MAX: Final = 256
+"""As many as the store hands out in one search."""
+FETCH_ROUNDS_MAX: Final = 3
+"""Each round is three times as wide, so the third reaches FETCH_MAX; a fourth could find nothing more."""
+
+ANSWER_PASSAGES_MAX: Final = 10
+"""Chunks an answer is looked for in. The right one is nearly always among the first five."""
+SENTENCES_ENCODED_MAX: Final = 24
+"""At 1 to 3 ms each on one core this keeps an answer under 100 ms."""
+SENTENCES_SHORTLISTED_MAX: Final = 8
+"""Of these the best, encoded once more under their title and heading."""
+SENTENCES_CITED_MAX: Final = 3
+SENTENCE_CHARACTERS_MAX: Final = 600
+"""Longer ones are cut at a space: a quotation that fills the screen answers nothing."""
+
+ENCODE_THREADS: Final = 2
+"""One encoder call per core is fastest; two is the smallest machine we support."""
+ENCODE_WAITING_MAX: Final = 32
+SEARCH_THREADS: Final = 8
+SEARCH_WAITING_MAX: Final = 64
+PUBLISH_THREADS: Final = 16
+"""Each blocks until the broker acknowledges, a few milliseconds."""
+PUBLISH_WAITING_MAX: Final = 64
+
+REQUESTS_MAX: Final = 64
+"""Requests under way in one process; more would only wait on the encoder."""
+REQUESTS_PER_CALLER_MAX: Final = 16
+"""A quarter, so that one caller cannot shut out the others."""
+REQUEST_SECONDS_MAX: Final = 20.0
+"""Above the broker's and the store's own limits (10 s each), below what a proxy waits for."""
+
+BROKEN_AUDITED_MAX: Final = 8
+"""Audit events about unusable chunks per request; the metric counts them all."""
+STRANGERS_AUDITED_PER_MINUTE_MAX: Final = 60
+"""Requests without a valid token that reach the audit log; beyond that only the metric counts them,
+or anybody who can reach the port could fill the log."""
+
+CONTENT_GAP_CHARACTERS_MAX: Final = 4_096
+"""Blank space between two chunks that is put back; a longer gap means that a chunk is missing."""

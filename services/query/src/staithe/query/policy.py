@@ -1,0 +1,72 @@
+"""Who may be shown what, and why not. Pure: no I/O, no clock; the current event decides, never the row alone."""
+
+from enum import StrEnum
+from typing import Final
+
+from staithe.kernel.events import DocumentCurrent
+from staithe.kernel.identity.caller import Caller
+from staithe.vectors.store.rows import StoredChunk
+
+SCOPE_SEARCH: Final = "search"
+SCOPE_READ: Final = "read"
+SCOPE_ERASE: Final = "erase"
+
+
+class Refusal(StrEnum):
+    """Why a document or a chunk is not served. For metrics and the audit log; callers are never told which."""
+
+    ABSENT = "ABSENT"
+    OTHER_TENANT = "OTHER_TENANT"
+    ERASED = "ERASED"
+    EXPIRED = "EXPIRED"
+    NOT_PERMITTED = "NOT_PERMITTED"
+    SUPERSEDED = "SUPERSEDED"
+    OTHER_MODEL = "OTHER_MODEL"
+    BROKEN = "BROKEN"
+
+
+def refuse_document(caller: Caller, current: DocumentCurrent | None, *, now_ms: int) -> Refusal | None:
+    """Why `caller` may not be shown the document, or None when they may."""
+    if current is None:
+        return Refusal.ABSENT
+    if current.tenant_id != caller.tenant_id:
+        return Refusal.OTHER_TENANT
+    if current.erased:
+        return Refusal.ERASED
+    if current.retention_until is not None and current.retention_until <= now_ms:
+        return Refusal.EXPIRED
+    if not caller.may_see(current.tenant_id, current.access):
+        return Refusal.NOT_PERMITTED
+    return None
+
+
+def refuse_chunk(
+    caller: Caller, chunk: StoredChunk, current: DocumentCurrent | None, *, now_ms: int, model_digest: bytes
+) -> Refusal | None:
+    """Why `caller` may not be shown the chunk, or None when they may.
+
+    `current` is what is known of the chunk's document. The chunk's own labels are not trusted: they are as old as it.
+    """
+    if chunk.tenant_id != caller.tenant_id:
+        return Refusal.OTHER_TENANT
+    refusal = refuse_document(caller, current, now_ms=now_ms)
+    if refusal is not None or current is None:
+        return refusal or Refusal.ABSENT
+    if current.document_id != chunk.document_id:
+        return Refusal.ABSENT
+    if current.document_version != chunk.document_version:
+        return Refusal.SUPERSEDED
+    return None if chunk.model_digest == model_digest else Refusal.OTHER_MODEL
+
+
+def refuse_erasure(caller: Caller, current: DocumentCurrent | None, *, now_ms: int) -> Refusal | None:
+    """Why `caller`, who has the scope, may not erase the document; one whose retention is over may still be erased."""
+    refusal = refuse_document(caller, current, now_ms=now_ms)
+    if refusal is Refusal.EXPIRED and current is not None and caller.may_see(current.tenant_id, current.access):
+        return None
+    return refusal
+
+
+def erasure_version(current: DocumentCurrent, *, now_ms: int) -> int:
+    """The version an erasure takes: above the current one even when its source's clock runs ahead."""
+    return max(now_ms, current.document_version + 1)

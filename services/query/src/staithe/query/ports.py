@@ -1,0 +1,80 @@
+"""What the query service needs from elsewhere, as it sees it; `app` joins the real ones, tests their own.
+
+Every method may block unless it says otherwise, so the service calls them on bounded threads.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from staithe.kernel.crypto.sealing import SealContext
+from staithe.kernel.errors import StaitheError
+from staithe.kernel.events import DocumentCurrent, Event
+from staithe.kernel.telemetry import Headers
+from staithe.kernel.vocabulary import DocumentId, TenantId
+from staithe.vectors.store.filters import Filter
+from staithe.vectors.store.rows import Hit, StoredChunk
+
+Vector = npt.NDArray[np.float32]
+
+
+class TextEncoder(Protocol):
+    """Turns text into a vector of the generation the index holds."""
+
+    @property
+    def model_digest(self) -> bytes:
+        """Which model this is; rows of another are not comparable. Does not block."""
+        ...
+
+    def encode(self, text: str) -> Vector:
+        """float32[384] of unit norm."""
+        ...
+
+
+class ChunkIndex(Protocol):
+    """The index, read only."""
+
+    def search(self, vector: Vector, wanted: Filter, limit: int) -> Sequence[Hit]:
+        """The nearest rows that pass the filter, best first; raises Unavailable."""
+        ...
+
+    def fetch_document_chunks(
+        self, tenant_id: TenantId, document_id: DocumentId, document_version: int
+    ) -> Sequence[StoredChunk]:
+        """Every row of one version, in any order; raises Unavailable."""
+        ...
+
+
+class ChunkOpener(Protocol):
+    """Opens sealed chunk text."""
+
+    def open(self, context: SealContext, sealed: bytes) -> bytes:
+        """The plaintext; raises Integrity when the blob was not sealed for this context."""
+        ...
+
+
+class CurrentDocuments(Protocol):
+    """The authority on what may be served now. Nothing here blocks."""
+
+    @property
+    def fatal(self) -> StaitheError | None:
+        """Why it can no longer follow, if it cannot."""
+        ...
+
+    def caught_up(self) -> bool:
+        """Whether it knows everything that was decided before it started."""
+        ...
+
+    def get(self, tenant_id: TenantId, document_id: DocumentId) -> DocumentCurrent | None:
+        """What holds for the document now, or None when there never was one."""
+        ...
+
+
+class EventPublisher(Protocol):
+    """Accepts events durably."""
+
+    def publish(self, topic: str, event: Event, headers: Headers = ()) -> None:
+        """Return once the event is durable; raise Unavailable or AccessDenied otherwise."""
+        ...

@@ -1,0 +1,39 @@
+"""Settings of the query service, `STAITHE_QUERY_…`."""
+
+from pathlib import Path
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from staithe.kernel.settings import HttpsSettings, ServiceSettings
+
+
+class QuerySettings(HttpsSettings, ServiceSettings):
+    """What the query service needs beyond what every service has."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    keyring_file: Path = Field(description="Keyring with the private keys that open chunks.")
+    model_cache_dir: Path = Field(description="Cache folder in which the prepared model lies; its hashes are verified.")
+    milvus_uri: str = Field(description="http://127.0.0.1:port of a local Milvus Lite, or https://host:port.")
+    milvus_user: str = Field(default="", description="User with read rights only; needed on a server with users.")
+    milvus_password_file: Path | None = Field(default=None)
+    milvus_ca_file: Path | None = Field(default=None, description="Authority of Milvus's certificate, for https.")
+    milvus_certificate_file: Path | None = Field(default=None, description="Our client certificate for Milvus.")
+    milvus_private_key_file: Path | None = Field(default=None)
+    milvus_server_name: str = Field(default="", description="The name in Milvus's certificate.")
+    audit_key_file: Path | None = Field(
+        default=None, description="At least 32 random bytes that key the digests in the audit log."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> "QuerySettings":
+        tls = (self.milvus_ca_file, self.milvus_certificate_file, self.milvus_private_key_file)
+        if self.milvus_uri.startswith("https://") and not (all(tls) and self.milvus_server_name):
+            raise ValueError(
+                "an https MILVUS_URI needs MILVUS_CA_FILE, MILVUS_CERTIFICATE_FILE, MILVUS_PRIVATE_KEY_FILE "
+                "and MILVUS_SERVER_NAME"
+            )
+        if bool(self.milvus_user) != (self.milvus_password_file is not None):
+            raise ValueError("MILVUS_USER and MILVUS_PASSWORD_FILE go together")
+        return self

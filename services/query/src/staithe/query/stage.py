@@ -1,0 +1,196 @@
+"""The path of a question: encode, search, drop what may not be shown, open, check, choose, cite.
+
+Raises Unavailable when a dependency cannot answer now or a queue is full; never answers with less than was checked.
+"""
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from staithe.kernel.clock import Clock
+from staithe.kernel.errors import Integrity, Unavailable
+from staithe.kernel.events import DocumentCurrent
+from staithe.kernel.identity.caller import Caller
+from staithe.kernel.telemetry import Metrics
+from staithe.kernel.vocabulary import DocumentId
+from staithe.query import limits
+from staithe.query.answer import Answer, Passage, candidates, compose, shortlist
+from staithe.query.policy import Refusal, refuse_chunk, refuse_document, refuse_erasure
+from staithe.query.ports import ChunkIndex, ChunkOpener, CurrentDocuments, TextEncoder, Vector
+from staithe.query.reading import Piece, open_chunk, stitch, whole_text
+from staithe.query.worker import BoundedWorker
+from staithe.vectors.store.filters import permitted
+from staithe.vectors.store.rows import Hit, StoredChunk
+
+
+class Hidden(Exception):
+    """The document is absent, or the caller may not know of it; `refusal` is for the audit log only."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.value)
+        self.refusal = refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A chunk that may be shown, opened and checked."""
+
+    hit: Hit
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A chunk that did not open as what it claims to be."""
+
+    chunk: StoredChunk
+    reason_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What a search yields: results best first, and the chunks that proved broken."""
+
+    results: tuple[Found, ...]
+    broken: tuple[Broken, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer, and the chunks that proved broken on the way."""
+
+    answer: Answer
+    broken: tuple[Broken, ...]
+
+
+class QueryStage:
+    """Answers questions inside the caller's tenant, tier and groups, as they are now."""
+
+    def __init__(
+        self, *, encoder: TextEncoder, index: ChunkIndex, opener: ChunkOpener, current: CurrentDocuments,
+        clock: Clock, metrics: Metrics, encoding: BoundedWorker, searching: BoundedWorker,
+    ) -> None:  # fmt: skip
+        self._encoder, self._index, self._opener, self._current = encoder, index, opener, current
+        self._clock, self._encoding, self._searching = clock, encoding, searching
+        self._dropped = metrics.counter("dropped_hits_total", "Hits that were not shown, by reason.", ("reason",))
+        self._rounds = metrics.counter("search_rounds_total", "Searches sent to the index, repeats included.")
+
+    async def search(self, caller: Caller, question: str, *, limit: int) -> Retrieved:
+        """At most `limit` chunks near the question, best first."""
+        vector = await self._encoding.run(self._encoder.encode, question)
+        return await self._retrieve(caller, vector, limit)
+
+    async def answer(self, caller: Caller, question: str) -> Answered:
+        """An extractive answer with citations, or an answer that says it does not know."""
+        vector = await self._encoding.run(self._encoder.encode, question)
+        retrieved = await self._retrieve(caller, vector, limits.ANSWER_PASSAGES_MAX)
+        ranked = candidates(question, passages(retrieved.results))
+        quotes = await self._encode_all([each.quote for each in ranked])
+        listed = shortlist(question, vector, ranked, quotes)
+        contexts = await self._encode_all([each.candidate.context_text for each in listed])
+        return Answered(compose(vector, listed, contexts), retrieved.broken)
+
+    def document(self, caller: Caller, document_id: DocumentId) -> DocumentCurrent:
+        """What holds for the document now; raises Hidden when the caller may not know."""
+        current = self._current.get(caller.tenant_id, document_id)
+        refusal = refuse_document(caller, current, now_ms=self._clock.now_ms())
+        if refusal is not None or current is None:
+            raise Hidden(refusal or Refusal.ABSENT)
+        return current
+
+    def erasable(self, caller: Caller, document_id: DocumentId) -> DocumentCurrent:
+        """The document to erase; raises Hidden as `document` does, except that an expired one may be erased."""
+        current = self._current.get(caller.tenant_id, document_id)
+        refusal = refuse_erasure(caller, current, now_ms=self._clock.now_ms())
+        if refusal is not None or current is None:
+            raise Hidden(refusal or Refusal.ABSENT)
+        return current
+
+    async def content(self, caller: Caller, document_id: DocumentId) -> tuple[DocumentCurrent, str]:
+        """The document's sanitized text; raises Hidden, Unavailable, or Integrity when its chunks do not fit."""
+        current = self.document(caller, document_id)
+        return current, await self._searching.run(self._read_content, caller, current)
+
+    def _read_content(self, caller: Caller, current: DocumentCurrent) -> str:
+        fetched = self._index.fetch_document_chunks(current.tenant_id, current.document_id, current.document_version)
+        # The document may have been erased, relabelled or replaced while its chunks were fetched: ask again.
+        if self.document(caller, current.document_id) != current:
+            raise Unavailable("the document changed meanwhile; try again", reason_code="DOCUMENT_CHANGED")
+        refuse = self._refusals(caller)
+        chunks = [each for each in fetched if refuse(each) is None]
+        pieces = [Piece(each.span_start, open_chunk(self._opener, each)) for each in chunks]
+        return whole_text(pieces, [each.ordinal for each in chunks], chunk_count=current.chunk_count)
+
+    async def _retrieve(self, caller: Caller, vector: Vector, limit: int) -> Retrieved:
+        """Searches wider and wider until enough hits may be shown or the index has no more."""
+        wanted = permitted(caller.tenant_id, caller.tier, caller.groups)
+        fetch = min(max(limits.FETCH_MIN, limit * limits.FETCH_FACTOR), limits.FETCH_MAX)
+        for _ in range(limits.FETCH_ROUNDS_MAX):
+            self._rounds.inc()
+            hits = await self._searching.run(self._index.search, vector, wanted, fetch)
+            retrieved, dropped = self._sift(caller, hits, limit)
+            if len(retrieved.results) >= limit or len(hits) < fetch or fetch == limits.FETCH_MAX:
+                break
+            fetch = min(fetch * limits.FETCH_FACTOR, limits.FETCH_MAX)
+        for reason, count in dropped.items():
+            self._dropped.labels(reason.value).inc(count)
+        return retrieved
+
+    def _sift(self, caller: Caller, hits: Sequence[Hit], limit: int) -> tuple[Retrieved, Counter[Refusal]]:
+        results: list[Found] = []
+        broken: list[Broken] = []
+        dropped: Counter[Refusal] = Counter()
+        per_document: Counter[str] = Counter()
+        refuse = self._refusals(caller)
+        for hit in sorted(hits, key=lambda each: -each.score):
+            refusal = refuse(hit)
+            if refusal is not None:
+                dropped[refusal] += 1
+                continue
+            if len(results) == limit or per_document[hit.document_id] == limits.RESULTS_PER_DOCUMENT_MAX:
+                continue
+            try:
+                results.append(Found(hit, open_chunk(self._opener, hit)))
+                per_document[hit.document_id] += 1
+            except Integrity as error:
+                dropped[Refusal.BROKEN] += 1
+                broken.append(Broken(hit, error.reason_code))
+        return Retrieved(tuple(results), tuple(broken)), dropped
+
+    def _refusals(self, caller: Caller) -> Callable[[StoredChunk], Refusal | None]:
+        """The policy as of now: one state of each document for the whole pass, so that versions never mix."""
+        now_ms, digest = self._clock.now_ms(), self._encoder.model_digest
+        known: dict[DocumentId, DocumentCurrent | None] = {}
+
+        def refuse(chunk: StoredChunk) -> Refusal | None:
+            if chunk.document_id not in known:
+                known[chunk.document_id] = self._current.get(caller.tenant_id, chunk.document_id)
+            return refuse_chunk(caller, chunk, known[chunk.document_id], now_ms=now_ms, model_digest=digest)
+
+        return refuse
+
+    async def _encode_all(self, texts: Sequence[str]) -> list[Vector]:
+        """The vectors of `texts`, in order, shared out over the encoder's threads."""
+        share = math.ceil(len(texts) / limits.ENCODE_THREADS) or 1
+        parts = [texts[start : start + share] for start in range(0, len(texts), share)]
+        encoded = await asyncio.gather(*(self._encoding.run(self._encode_each, part) for part in parts))
+        return [vector for part in encoded for vector in part]
+
+    def _encode_each(self, texts: Sequence[str]) -> list[Vector]:
+        return [self._encoder.encode(text) for text in texts]
+
+
+def passages(results: Sequence[Found]) -> list[Passage]:
+    """Neighbouring chunks of a document joined, so that no sentence is cut where two of them meet."""
+    by_document: dict[DocumentId, list[Found]] = {}
+    for found in results:
+        by_document.setdefault(found.hit.document_id, []).append(found)
+    joined = []
+    for group in by_document.values():
+        for piece in stitch([Piece(each.hit.span_start, each.text) for each in group]):
+            inside = [each for each in group if piece.start <= each.hit.span_start < piece.end]
+            best = max(inside, key=lambda each: each.hit.score)
+            joined.append(Passage(best.hit, piece.start, piece.text, best.hit.score))
+    return joined
