@@ -1,0 +1,1 @@
+"""staithe.cli: the staithe command."""

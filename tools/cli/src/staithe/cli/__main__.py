@@ -1,0 +1,29 @@
+"""The `staithe` command."""
+
+import typer
+
+from staithe.cli import document_verbs, stack_verbs
+from staithe.cli.audit_verbs import audit
+from staithe.cli.topology_verbs import topology
+
+app = typer.Typer(
+    name="staithe", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
+    help="A secure, event-driven pipeline from your documents to cited, provable answers.",
+)  # fmt: skip
+
+for _verb in (
+    stack_verbs.up, stack_verbs.down, stack_verbs.run, stack_verbs.status, stack_verbs.doctor,
+    document_verbs.publish, document_verbs.ask, document_verbs.search, document_verbs.erase, document_verbs.token,
+):  # fmt: skip
+    app.command()(_verb)
+app.add_typer(audit, name="audit")
+app.add_typer(topology, name="topology")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""The demonstration of `staithe run`: sample documents in, one cited answer out, its quotation checked in the file."""
+
+import re
+
+from staithe.cli.api import Api
+from staithe.cli.console import err, out, progress_bar
+from staithe.cli.local import LocalStack, Who
+from staithe.cli.manifest import DocumentFile, documents_in
+from staithe.cli.publish import publish, wait_settled
+from staithe.cli.show import answer_panel, fates_table
+from staithe.stack.fates import Fate
+
+QUESTION = "How much paid holiday does a full-time employee get per year?"
+WHO = Who("harbour")
+SETTLE_SECONDS_MAX = 300.0
+
+
+def demonstrate() -> bool:
+    """Publish the samples, ask, print; True when a citation's quotation stands in the document it names."""
+    stack = LocalStack()
+    documents = list(documents_in(stack.repository / "samples", None))
+    observer = stack.fates()
+    with progress_bar() as progress:
+        sending = progress.add_task("publishing", total=len(documents))
+        versions = publish(stack, documents, lambda: progress.advance(sending))
+        settling = progress.add_task("through the pipeline", total=len(versions))
+        fates = wait_settled(
+            observer, versions, timeout_seconds=SETTLE_SECONDS_MAX,
+            settled=lambda count: progress.update(settling, completed=count),
+        )  # fmt: skip
+    observer.close()
+    err.print(f"[green]✓[/] {len(versions)} documents published:")
+    err.print(fates_table(fates))
+    answer = Api(stack, "query", WHO).call("POST", "/v1/answers", json={"question": QUESTION})
+    out.print(answer_panel(QUESTION, answer))
+    verified = any(_stands_in(each["quote"], each["document_id"], documents) for each in answer["citations"])
+    mark = "[green]✓ the quotation stands word for word in" if verified else "[red]✗ the quotation was not found in"
+    named = answer["citations"][0]["document_id"] if answer["citations"] else "any document"
+    out.print(f"{mark} {named}[/]")
+    return verified and None not in fates.values() and Fate.INDEXED in fates.values()
+
+
+def _stands_in(quote: str, document_id: str, documents: list[DocumentFile]) -> bool:
+    """Whether the file itself has the quotation, white space apart."""
+    for document in documents:
+        if document.document_id == document_id and document.path.suffix in (".md", ".txt"):
+            return _collapsed(quote) in _collapsed(document.path.read_text())
+    return False
+
+
+def _collapsed(text: str) -> str:
+    return re.sub(r"\s+", " ", text)

@@ -1,0 +1,82 @@
+"""The stack of the working folder as the command's verbs see it: addresses, keys, tokens."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from staithe.kernel.clock import SystemClock
+from staithe.kernel.codec import load_event_schemas
+from staithe.kernel.crypto.sealing import Opener
+from staithe.kernel.errors import ConfigurationError
+from staithe.kernel.identity.issue import DevelopmentIssuer, TokenRequest
+from staithe.kernel.stream.client import KafkaAccess
+from staithe.kernel.stream.registry import EventCodec, Registry
+from staithe.kernel.topology import Topology, load_topology
+from staithe.kernel.vocabulary import Tier, tenant_id
+from staithe.stack.bringup import StackChoice
+from staithe.stack.fates import FateObserver
+from staithe.stack.identities import ISSUER, ISSUER_KEY, KEYRING, OPERATOR, issuer_url
+from staithe.stack.layout import StackPaths
+from staithe.stack.ports import HOST, StackPorts
+from staithe.stack.secrets import KAFKA_PASSWORD
+from staithe.stack.services import AUDIENCE
+
+SCOPES = ("search", "read", "publish", "erase")
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whom a development token is for."""
+
+    tenant: str
+    tier: int = 1
+    groups: tuple[str, ...] = ()
+    subject: str = "developer"
+
+
+class LocalStack:
+    """A stack that is set up in `.staithe/` of the working folder; it need not be running for every call."""
+
+    def __init__(self) -> None:
+        choice = StackChoice.here()
+        self.repository: Path = choice.repository
+        self.paths, self.ports = StackPaths(choice.folder), StackPorts.from_environment(dict(os.environ))
+        if not self.paths.services_authority.exists():
+            raise ConfigurationError(
+                "there is no stack in this folder yet: run `staithe up` first", reason_code="STACK_MISSING"
+            )
+
+    @property
+    def topology(self) -> Topology:
+        """The map."""
+        return load_topology(self.repository / "topology.yaml")
+
+    def url(self, service: str) -> str:
+        """The base URL of `query` or `ingestion`."""
+        return f"https://{HOST}:{self.ports.of(service)}"
+
+    def token(self, who: Who, *, lifetime_seconds: int = 3600) -> str:
+        """A development token."""
+        issuer = DevelopmentIssuer.load(issuer_url(self.ports), self.paths.secrets_of(ISSUER) / ISSUER_KEY)
+        request = TokenRequest(
+            subject=who.subject, tenant_id=tenant_id(who.tenant), tier=Tier(who.tier), groups=who.groups,
+            scopes=SCOPES, audience=AUDIENCE, lifetime_seconds=lifetime_seconds,
+        )  # fmt: skip
+        return issuer.issue(request, now_ms=SystemClock().now_ms())
+
+    def access(self, principal: str) -> KafkaAccess:
+        """A principal's access to the broker."""
+        bootstrap = f"{HOST}:{self.ports.of('kafka_client')}"
+        password_file = self.paths.secrets_of(principal) / KAFKA_PASSWORD
+        return KafkaAccess(bootstrap, principal, password_file, self.paths.services_authority)
+
+    def codec(self) -> EventCodec:
+        """The events of every topic."""
+        url = f"https://{HOST}:{self.ports.of('registry')}/apis/ccompat/v7"
+        registry = Registry(url, self.paths.services_authority)
+        return EventCodec(self.topology, load_event_schemas(self.repository / "schemas"), registry)
+
+    def fates(self, *, from_beginning: bool = False) -> FateObserver:
+        """An observer of how versions end, from now on or from the beginning."""
+        opener = Opener.from_file(self.paths.secrets_of(OPERATOR) / KEYRING)
+        return FateObserver(self.access(OPERATOR), self.topology, self.codec(), opener, from_beginning=from_beginning)

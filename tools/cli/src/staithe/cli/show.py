@@ -1,0 +1,82 @@
+"""What people see: tables and panels."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from staithe.stack.fates import Fate
+
+STATE_STYLES: Mapping[str, str] = {
+    "ready": "green", "starting": "yellow", "restarting": "yellow", "failed": "bold red", "stopped": "dim",
+}  # fmt: skip
+
+
+def answer_panel(question: str, answer: Mapping[str, Any]) -> Panel:
+    """An answer with its citations."""
+    lines: list[Text | Table] = [Text(answer["text"], style="bold" if answer["answered"] else "yellow")]
+    if answer["citations"]:
+        lines += [Text(), citations_table(answer["citations"])]
+    return Panel(
+        Group(*lines),
+        title=Text(question),
+        subtitle=f"answer {answer['answer_id']}",
+        border_style="cyan",
+        padding=(1, 2),
+    )
+
+
+def citations_table(citations: Sequence[Mapping[str, Any]]) -> Table:
+    """Where each quotation stands."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("document", "version", "characters", "score", "quotation"):
+        table.add_column(heading, style="dim" if heading != "quotation" else "italic", no_wrap=heading != "quotation")
+    for each in citations:
+        span = f"{each['span']['start']}-{each['span']['end']}"
+        table.add_row(
+            each["document_id"], str(each["document_version"]), span, f"{each['score']:.2f}", Text(f"“{each['quote']}”")
+        )
+    return table
+
+
+def results_table(results: Sequence[Mapping[str, Any]]) -> Table:
+    """Search results, best first."""
+    table = Table(title=f"{len(results)} results", title_justify="left")
+    table.add_column("score", justify="right")
+    table.add_column("document", no_wrap=True)
+    table.add_column("text")
+    for each in results:
+        text = " ".join(each["text"].split())
+        table.add_row(f"{each['score']:.3f}", each["document_id"], Text(text[:240] + ("…" if len(text) > 240 else "")))
+    return table
+
+
+def fates_table(fates: Mapping[Any, Fate | None]) -> Table:
+    """How many documents ended how."""
+    counts = Counter(fate.value if fate else "still under way" for fate in fates.values())
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, count in sorted(counts.items()):
+        table.add_row(Text(name, style="green" if name == Fate.INDEXED else "yellow"), str(count))
+    return table
+
+
+def status_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """One line for each process."""
+    table = Table(title="Staithe, local stack", title_justify="left", caption_justify="left")
+    table.add_column("process")
+    table.add_column("state")
+    for heading in ("pid", "memory MiB", "restarts", "lag", "processed", "dead letters"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        state = Text(row["state"], style=STATE_STYLES.get(row["state"], ""))
+        cells = [
+            str(row.get(name, "")) for name in ("pid", "memory_mib", "restarts", "lag", "processed", "dead_letters")
+        ]
+        table.add_row(row["process"], state, *cells)
+    total = sum(int(row.get("memory_mib") or 0) for row in rows)
+    table.caption = f"{total} MiB in all"
+    return table

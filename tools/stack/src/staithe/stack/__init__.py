@@ -1,0 +1,1 @@
+"""staithe.stack: the local stack: broker, registry, Milvus, keys and the supervisor."""

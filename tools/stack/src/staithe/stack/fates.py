@@ -1,0 +1,117 @@
+"""What became of each submitted version, seen from outside the services: by reading the topics where they end.
+
+A version ends indexed, erased, quarantined, superseded by a newer one, or dead-lettered at some stage. This is the
+checker's and the command's view; it shares nothing with the services but the topics.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from staithe.kernel.crypto.sealing import Opener, SealContext
+from staithe.kernel.errors import Integrity
+from staithe.kernel.events import DeadLettered, DocumentIndexed, DocumentQuarantined
+from staithe.kernel.stream.client import KafkaAccess
+from staithe.kernel.stream.registry import EventCodec
+from staithe.kernel.stream.settle import DEAD_LETTER_PURPOSE, OPERATOR_TENANT
+from staithe.kernel.stream.tail import Tail
+from staithe.kernel.topology import DEAD_LETTER_SUFFIX, Topology
+from staithe.kernel.vocabulary import Operation
+
+INDEXED_TOPIC = "documents.indexed.v1"
+QUARANTINED_TOPIC = "documents.quarantined.v1"
+
+
+class Fate(StrEnum):
+    """How a version ended."""
+
+    INDEXED = "indexed"
+    ERASED = "erased"
+    QUARANTINED = "quarantined"
+    DEAD_LETTERED = "dead-lettered"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DocumentKey:
+    """A document, as its Kafka key names it."""
+
+    tenant_id: str
+    document_id: str
+
+
+@dataclass(slots=True)
+class FateBook:
+    """Counted endings, by document and version; a dead letter that names no version counts for the document."""
+
+    versions: dict[tuple[DocumentKey, int], Counter[Fate]] = field(default_factory=dict)
+    dead_letters: dict[DocumentKey, list[str]] = field(default_factory=dict)
+
+    def add(self, key: DocumentKey, version: int, fate: Fate) -> None:
+        """Note one ending."""
+        self.versions.setdefault((key, version), Counter())[fate] += 1
+
+    def settled(self, key: DocumentKey, version: int) -> Fate | None:
+        """How this version ended, or None while it is under way."""
+        counts = self.versions.get((key, version))
+        if counts:
+            return next(iter(counts))
+        return Fate.DEAD_LETTERED if key in self.dead_letters else None
+
+    def reason_of(self, key: DocumentKey) -> str:
+        """The newest dead letter's reason code, or nothing."""
+        return self.dead_letters.get(key, [""])[-1]
+
+    def duplicates(self) -> int:
+        """How many endings too many there are: 0 when every version ended at most once."""
+        return sum(max(0, sum(counts.values()) - 1) for counts in self.versions.values())
+
+
+class FateObserver:
+    """Fills a FateBook from the topics; needs the operator's access and keyring."""
+
+    def __init__(
+        self, access: KafkaAccess, topology: Topology, codec: EventCodec, opener: Opener, *, from_beginning: bool
+    ) -> None:
+        letters = [topic.name for topic in topology.all_topics() if topic.name.endswith(DEAD_LETTER_SUFFIX)]
+        self._tail = Tail(access, [INDEXED_TOPIC, QUARANTINED_TOPIC, *letters], from_beginning=from_beginning)
+        self._codec, self._opener = codec, opener
+        self.book = FateBook()
+
+    def poll(self, timeout_seconds: float) -> None:
+        """Take in what has arrived."""
+        for record in self._tail.poll(timeout_seconds):
+            event = self._codec.decode(record.topic, record.value)
+            match event:
+                case DocumentIndexed():
+                    fate = Fate.ERASED if event.operation is Operation.ERASE else Fate.INDEXED
+                    self.book.add(DocumentKey(event.tenant_id, event.document_id), event.document_version, fate)
+                case DocumentQuarantined():
+                    key = DocumentKey(event.tenant_id, event.document_id)
+                    self.book.add(key, event.document_version, Fate.QUARANTINED)
+                case DeadLettered():
+                    self.book.dead_letters.setdefault(self._key_of(event), []).append(event.reason_code)
+
+    def _key_of(self, letter: DeadLettered) -> DocumentKey:
+        place = f"{letter.topic}/{letter.partition}/{letter.offset}"
+        context = SealContext(DEAD_LETTER_PURPOSE, OPERATOR_TENANT, place, 0)
+        try:
+            opened = self._opener.open(context, letter.sealed_record)
+        except Integrity:
+            return DocumentKey("", place)
+        length = int.from_bytes(opened[:4], "big")
+        tenant, _, document = opened[4 : 4 + length].decode(errors="replace").partition("/")
+        return DocumentKey(tenant, document)
+
+    def finished(self) -> bool:
+        """Whether everything that was in the topics at the start has been read."""
+        return self._tail.finished()
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._tail.close()
+
+
+def unsettled(book: FateBook, versions: Iterable[tuple[DocumentKey, int]]) -> list[tuple[DocumentKey, int]]:
+    """Those of `versions` that have not ended yet."""
+    return [(key, version) for key, version in versions if book.settled(key, version) is None]

@@ -1,0 +1,140 @@
+"""How the stack runs its Python processes: the six services and the development issuer, each as its own principal."""
+
+import http.client
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from staithe.kernel.files import write_atomically
+from staithe.kernel.identity.issue import DevelopmentIssuer
+from staithe.kernel.topology import Service, Topology
+from staithe.stack.identities import AUDIT_KEY, ISSUER, ISSUER_KEY, KEYRING, LINEAGE_TRUST, SIGNING_KEY, issuer_url
+from staithe.stack.layout import CachePaths, StackPaths
+from staithe.stack.limits import PROBE_TIMEOUT_S
+from staithe.stack.milvus_server import milvus_server_address
+from staithe.stack.ports import HOST, StackPorts
+from staithe.stack.probes import https_ready
+from staithe.stack.processes import ProcessSpec
+from staithe.stack.secrets import KAFKA_PASSWORD
+
+AUDIENCE: Final = "staithe"
+LOG_ORIGIN: Final = "staithe.local/audit"
+HEALTH_BODY_BYTES_MAX: Final = 256 * 1024
+
+
+class ServicePlan:
+    """What is needed to describe each service's process."""
+
+    def __init__(
+        self, paths: StackPaths, ports: StackPorts, topology: Topology, *, repository: Path, cache: CachePaths,
+        milvus_is_server: bool,
+    ) -> None:  # fmt: skip
+        self._paths, self._ports, self._topology = paths, ports, topology
+        self._repository, self._cache, self._milvus_is_server = repository, cache, milvus_is_server
+
+    def specs(self) -> list[ProcessSpec]:
+        """The six services, in the order of the flow."""
+        return [self._spec(name, service) for name, service in self._topology.services.items()]
+
+    def issuer(self) -> ProcessSpec:
+        """The development issuer; writes the public keys that it serves."""
+        url, pki = issuer_url(self._ports), self._paths.pki_services
+        keys_file = self._paths.trust / "jwks.json"
+        issuer = DevelopmentIssuer.load(url, self._paths.secrets_of(ISSUER) / ISSUER_KEY)
+        write_atomically(keys_file, json.dumps(issuer.public_keys()).encode(), mode=0o600)
+        environment = {
+            "STAITHE_ISSUER_URL": url,
+            "STAITHE_ISSUER_PORT": str(self._ports.of("issuer")),
+            "STAITHE_ISSUER_KEYS_FILE": str(keys_file),
+            "STAITHE_ISSUER_CERTIFICATE_FILE": str(pki / "issuer.pem"),
+            "STAITHE_ISSUER_PRIVATE_KEY_FILE": str(pki / "issuer.key"),
+        }
+        ready = https_ready(self._ports.of("issuer"), self._paths.services_authority, "/jwks.json")
+        return self._python("issuer", "staithe.stack.issuer", environment, ready)
+
+    def _spec(self, name: str, service: Service) -> ProcessSpec:
+        values = {**self._common(name), **self._special(name)}
+        if service.serves.https is not None:
+            values |= self._https(name)
+        if service.milvus is not None:
+            values |= self._milvus(name)
+        prefix = f"STAITHE_{name.upper()}_"
+        environment = {prefix + key.upper(): str(value) for key, value in values.items()}
+        return self._python(name, f"staithe.{name}", environment, health_ready(self._ports.of(f"{name}_health")))
+
+    def _python(self, name: str, module: str, environment: dict[str, str], ready: Callable[[], bool]) -> ProcessSpec:
+        base = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", "PYTHON_DOTENV_DISABLED": "1"}
+        return ProcessSpec(
+            name=name, argv=(sys.executable, "-m", module), env=base | environment, cwd=self._paths.root,
+            log_path=self._paths.log_of(name), ready=ready, stop_timeout_s=12.0,
+        )  # fmt: skip
+
+    def _common(self, name: str) -> dict[str, object]:
+        secrets = self._paths.secrets_of(name)
+        return {
+            "kafka_bootstrap": f"{HOST}:{self._ports.of('kafka_client')}",
+            "kafka_password_file": secrets / KAFKA_PASSWORD,
+            "ca_file": self._paths.services_authority,
+            "registry_url": f"https://{HOST}:{self._ports.of('registry')}/apis/ccompat/v7",
+            "schemas_dir": self._repository / "schemas",
+            "topology_file": self._repository / "topology.yaml",
+            "health_port": self._ports.of(f"{name}_health"),
+            "keyring_file": secrets / KEYRING,
+        }
+
+    def _special(self, name: str) -> dict[str, object]:
+        secrets, audit = self._paths.secrets_of(name), self._paths.audit
+        signing = {"signing_key_file": secrets / SIGNING_KEY}
+        lineage = {**signing, "trust_file": self._paths.trust / LINEAGE_TRUST}
+        model = {"model_cache_dir": self._cache.root}
+        special: dict[str, dict[str, object]] = {
+            "embedding": {**lineage, **model},
+            "audit": {
+                **signing, "log_dir": self._paths.audit_log, "index_file": audit / "index.sqlite",
+                "vkey_file": self._paths.audit_log_vkey, "origin": LOG_ORIGIN,
+            },
+            "query": {**model, "audit_key_file": secrets / AUDIT_KEY},
+        }  # fmt: skip
+        return special.get(name, dict(lineage))
+
+    def _https(self, name: str) -> dict[str, object]:
+        pki = self._paths.pki_services
+        return {
+            "https_port": self._ports.of(name),
+            "certificate_file": pki / f"{name}.pem",
+            "private_key_file": pki / f"{name}.key",
+            "issuer_url": issuer_url(self._ports),
+            "audience": AUDIENCE,
+        }
+
+    def _milvus(self, name: str) -> dict[str, object]:
+        if not self._milvus_is_server:
+            return {"milvus_uri": f"http://{HOST}:{self._ports.of('milvus')}"}
+        address = milvus_server_address(self._paths, self._ports, name)
+        assert address.tls is not None  # noqa: S101 - the server is never reached without
+        return {
+            "milvus_uri": address.uri, "milvus_user": address.user, "milvus_password_file": address.password_file,
+            "milvus_ca_file": address.tls.trusted, "milvus_certificate_file": address.tls.certificate,
+            "milvus_private_key_file": address.tls.key, "milvus_server_name": address.tls.server_name,
+        }  # fmt: skip
+
+
+def health_ready(port: int) -> Callable[[], bool]:
+    """A probe that is true when `/readyz` answers 200; it never raises."""
+    return lambda: health_page(port, "/readyz")[0] == 200
+
+
+def health_page(port: int, path: str) -> tuple[int, str]:
+    """Status and body of a page of a service's health port; (0, "") when it does not answer."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=PROBE_TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read(HEALTH_BODY_BYTES_MAX).decode(errors="replace")
+    except (OSError, http.client.HTTPException):
+        return 0, ""
+    finally:
+        connection.close()
