@@ -1,0 +1,47 @@
+"""Who may open a connection to whom, derived from the map: the only source of networks and network policies."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from staithe.kernel.topology import Topology
+
+KAFKA: Final = "kafka"
+REGISTRY: Final = "registry"
+MILVUS: Final = "milvus"
+ISSUER: Final = "issuer"
+MONITORING: Final = "monitoring"
+CLIENTS: Final = "clients"
+"""Applications outside, through whatever the site puts in front of a service."""
+
+PARTS: Final = (KAFKA, REGISTRY, MILVUS, ISSUER)
+"""Parts that a service connects to."""
+
+
+@dataclass(frozen=True, order=True)
+class Edge:
+    """`source` opens connections to `target`; never the other way round."""
+
+    source: str
+    target: str
+
+
+def service_edges(topology: Topology) -> tuple[Edge, ...]:
+    """Connections that services open, in the order of the map. No service ever connects to another one."""
+    found: list[Edge] = []
+    for name, service in topology.services.items():
+        found += [Edge(name, KAFKA), Edge(name, REGISTRY)]
+        if service.milvus is not None:
+            found.append(Edge(name, MILVUS))
+        if service.serves.https is not None:
+            found.append(Edge(name, ISSUER))
+    return tuple(found)
+
+
+def incoming_edges(topology: Topology) -> tuple[Edge, ...]:
+    """Connections that services accept: metrics from all, applications where HTTPS is served."""
+    found: list[Edge] = []
+    for name, service in topology.services.items():
+        found.append(Edge(MONITORING, name))
+        if service.serves.https is not None:
+            found.append(Edge(CLIENTS, name))
+    return tuple(found)

@@ -1,0 +1,133 @@
+"""What each service is told: settings `STAITHE_<SERVICE>_<NAME>` and the files its secrets lie in.
+
+Only names and places are here, never a secret. A contract test compares every name with the service's settings class.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from staithe.kernel.topology import Service, Topology
+
+HTTPS_PORT: Final = 8443
+HEALTH_PORT: Final = 8080
+ALL_INTERFACES: Final = "0.0.0.0"  # noqa: S104 - inside a container, whose networks are the boundary
+
+SECRETS: Final = "/run/secrets"
+"""Where secrets appear in a container, each readable by the container's user only."""
+
+TRUST: Final = "/etc/staithe/trust"
+"""Where public material appears: authorities and lineage keys."""
+
+AUDIT_LOG: Final = "/var/lib/staithe/audit/log"
+MODEL: Final = "/app/model"
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the parts are reached from inside a container."""
+
+    kafka_bootstrap: str
+    registry_url: str
+    milvus_uri: str
+    issuer_url: str
+    milvus_server_name: str
+
+
+NOWHERE: Final = Site("", "", "", "", "")
+"""For questions whose answer does not depend on addresses."""
+
+
+@dataclass(frozen=True)
+class _Subject:
+    name: str
+    service: Service
+    site: Site
+
+
+_Rule = tuple[Callable[[Service], bool], Callable[[_Subject], str]]
+
+
+def _always(_: Service) -> bool:
+    return True
+
+
+def _serves(service: Service) -> bool:
+    return service.serves.https is not None
+
+
+def _stores(service: Service) -> bool:
+    return service.milvus is not None
+
+
+def _is_stage(service: Service) -> bool:
+    """Moves documents, so it signs its step and checks those before it."""
+    return service.transactional
+
+
+def _has_keyring(service: Service) -> bool:
+    return bool(service.seals or service.opens)
+
+
+def _fixed(value: str) -> Callable[[_Subject], str]:
+    return lambda _: value
+
+
+_SETTINGS: Final[dict[str, _Rule]] = {
+    "KAFKA_BOOTSTRAP": (_always, lambda subject: subject.site.kafka_bootstrap),
+    "KAFKA_PASSWORD_FILE": (_always, _fixed(f"{SECRETS}/kafka_password")),
+    "CA_FILE": (_always, _fixed(f"{TRUST}/ca.pem")),
+    "REGISTRY_URL": (_always, lambda subject: subject.site.registry_url),
+    "SCHEMAS_DIR": (_always, _fixed("/app/schemas")),
+    "TOPOLOGY_FILE": (_always, _fixed("/app/topology.yaml")),
+    "HEALTH_HOST": (_always, _fixed(ALL_INTERFACES)),
+    "HEALTH_PORT": (_always, _fixed(str(HEALTH_PORT))),
+    "SIGNING_KEY_FILE": (_is_stage, _fixed(f"{SECRETS}/signing.key")),
+    "TRUST_FILE": (_is_stage, _fixed(f"{TRUST}/lineage.json")),
+    "KEYRING_FILE": (_has_keyring, _fixed(f"{SECRETS}/keyring.json")),
+    "HTTPS_HOST": (_serves, _fixed(ALL_INTERFACES)),
+    "HTTPS_PORT": (_serves, _fixed(str(HTTPS_PORT))),
+    "CERTIFICATE_FILE": (_serves, _fixed(f"{SECRETS}/tls.pem")),
+    "PRIVATE_KEY_FILE": (_serves, _fixed(f"{SECRETS}/tls.key")),
+    "ISSUER_URL": (_serves, lambda subject: subject.site.issuer_url),
+    "AUDIENCE": (_serves, lambda subject: f"staithe-{subject.name}"),
+    "MILVUS_URI": (_stores, lambda subject: subject.site.milvus_uri),
+    "MILVUS_SERVER_NAME": (_stores, lambda subject: subject.site.milvus_server_name),
+    "MILVUS_USER": (_stores, lambda subject: subject.name),
+    "MILVUS_PASSWORD_FILE": (_stores, _fixed(f"{SECRETS}/milvus_password")),
+    "MILVUS_CERTIFICATE_FILE": (_stores, _fixed(f"{SECRETS}/milvus.pem")),
+    "MILVUS_PRIVATE_KEY_FILE": (_stores, _fixed(f"{SECRETS}/milvus.key")),
+    "MILVUS_CA_FILE": (_stores, _fixed(f"{TRUST}/milvus_ca.pem")),
+}
+"""Settings that follow from what the map says of a service."""
+
+_OWN: Final[dict[str, dict[str, str]]] = {
+    "embedding": {"MODEL_CACHE_DIR": MODEL},
+    "query": {"MODEL_CACHE_DIR": MODEL, "AUDIT_KEY_FILE": f"{SECRETS}/audit.key"},
+    "audit": {"LOG_DIR": AUDIT_LOG, "SIGNING_KEY_FILE": f"{SECRETS}/signing.key"},
+}
+"""Settings that only one service has."""
+
+
+def environment(topology: Topology, name: str, site: Site) -> dict[str, str]:
+    """Every setting of the service, by its full name, sorted."""
+    service = topology.services[name]
+    subject = _Subject(name, service, site)
+    values = {setting: value(subject) for setting, (applies, value) in _SETTINGS.items() if applies(service)}
+    values |= _OWN.get(name, {})
+    return {f"STAITHE_{name.upper()}_{setting}": values[setting] for setting in sorted(values)}
+
+
+def _files_below(topology: Topology, name: str, folder: str) -> tuple[str, ...]:
+    values = environment(topology, name, NOWHERE).values()
+    return tuple(sorted({value.removeprefix(f"{folder}/") for value in values if value.startswith(f"{folder}/")}))
+
+
+def secret_files(topology: Topology, name: str) -> tuple[str, ...]:
+    """File names below SECRETS that the service reads; nobody else may read them."""
+    return _files_below(topology, name, SECRETS)
+
+
+def trust_files(topology: Topology, name: str) -> tuple[str, ...]:
+    """File names below TRUST that the service reads; the same for all, public, but not to be changed."""
+    return _files_below(topology, name, TRUST)
