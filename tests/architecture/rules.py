@@ -1,7 +1,9 @@
 """The rules as pure functions over source text, so that each can be fed something wrong."""
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -11,6 +13,7 @@ ROOT: Final = Path(__file__).parents[2]
 FILE_LINES_MAX: Final = 300
 FUNCTION_LINES_MAX: Final = 60
 KERNEL_LINES_MAX: Final = 3_000
+"""Lines of code, as `code_lines` counts them: explaining the kernel must not make it too large."""
 
 ROOMS: Final = {
     "confluent_kafka": ("staithe.kernel.stream",),
@@ -158,3 +161,23 @@ def impure_imports(text: str) -> list[str]:
         "uuid7",
     }
     return sorted(({name.split(".")[0] for name in imported(tree)} & IMPURE) | made)
+
+
+def code_lines(text: str) -> int:
+    """Lines that hold code: no blank lines, comments or docstrings."""
+    explained: set[int] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            explained.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    filled = {
+        line
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type not in _NO_CODE
+        for line in range(token.start[0], token.end[0] + 1)
+    }
+    return len(filled - explained)
+
+
+_NO_CODE: Final = frozenset(
+    {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+)

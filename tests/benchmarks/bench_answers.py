@@ -1,9 +1,9 @@
-"""Measures retrieval and answers on the labelled sample questions, without a stack: parse, chunk, encode, search exactly.
+"""Measures retrieval and answers on the labelled sample questions; needs the model, no stack.
 
     python tests/benchmarks/bench_answers.py [--half dev|held|all] [--show]
 
 Questions are split by the parity of their position, kind by kind: weights and thresholds are chosen on `dev` only.
-The index is a matrix in memory (exact search), the rest is the query service's own code, policy and sealing included.
+The index is a matrix in memory (exact search), ranking, sentences and choice are the query service's own code.
 """
 
 import argparse
@@ -55,25 +55,14 @@ def load_corpus(encoder: ClippingEncoder, tokenizer: Any) -> Corpus:
         for chunk in chunk_text(parsed.text, tokenizer, ChunkLimits()):
             texts.append(chunk.text)
             vectors.append(encoder.encode(chunk.text))
-            hits.append(
-                Hit(
-                    chunk_id=chunk_id(tenant, document, 1, chunk.ordinal),
-                    tenant_id=tenant,
-                    document_id=document,
-                    document_version=1,
-                    ordinal=chunk.ordinal,
-                    access=access,
-                    sealed_text=b"",
-                    text_sha256=hashlib.sha256(chunk.text.encode()).digest(),
-                    span_start=chunk.span_start,
-                    span_end=chunk.span_end,
-                    title=title,
-                    name=Path(entry["path"]).name,
-                    model_digest=encoder.model_digest,
-                    retention_until=None,
-                    score=0.0,
-                )  # fmt: skip
-            )
+            hit = Hit(
+                chunk_id=chunk_id(tenant, document, 1, chunk.ordinal), tenant_id=tenant, document_id=document,
+                document_version=1, ordinal=chunk.ordinal, access=access, sealed_text=b"",
+                text_sha256=hashlib.sha256(chunk.text.encode()).digest(), span_start=chunk.span_start,
+                span_end=chunk.span_end, title=title, name=Path(entry["path"]).name,
+                model_digest=encoder.model_digest, retention_until=None, score=0.0,
+            )  # fmt: skip
+            hits.append(hit)
     return Corpus(texts, hits, np.stack(vectors))
 
 

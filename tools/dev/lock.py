@@ -1,4 +1,4 @@
-"""Writes the hashed locks in requirements/: dev.txt for everything, and one file per service for its image.
+"""Writes the hashed locks in requirements/: dev.txt for everything, and one file per image.
 
     python tools/dev/lock.py           # resolve anew
     python tools/dev/lock.py --check   # exit 1 when a distribution's dependencies are not in the locks
@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ROOT / "requirements"
 DISTRIBUTIONS = {path.parent.name: path for path in ROOT.glob("*/*/pyproject.toml")}
-SERVICES = ("ingestion", "sanitization", "embedding", "indexing", "audit", "query")
+IMAGES = ("ingestion", "sanitization", "embedding", "indexing", "audit", "query", "cli")
 
 
 def dependencies(name: str) -> list[str]:
@@ -32,7 +32,7 @@ def resolve(requirements: list[str], output: Path, constraints: list[str]) -> No
     source = "\n".join(requirements)
     command = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
     command += ["--no-header", "--no-annotate", "--override", str(LOCKS / "overrides.txt"), *constraints]
-    subprocess.run([*command, "-", "-o", str(output)], input=source, text=True, check=True)  # noqa: S603
+    subprocess.run([*command, "-", "-o", str(output)], input=source, text=True, check=True)
 
 
 def normalised(requirement: str) -> str:
@@ -50,8 +50,8 @@ def main() -> int:
         sys.stdout.write("".join(f"not locked: {each}; run `make lock`\n" for each in missing))
         return 1 if missing else 0
     resolve([*everything, *tools], LOCKS / "dev.txt", [])
-    for service in SERVICES:
-        resolve(dependencies(service), LOCKS / f"{service}.txt", ["--constraint", str(LOCKS / "dev.txt")])
+    for image in IMAGES:
+        resolve(dependencies(image), LOCKS / f"{image}.txt", ["--constraint", str(LOCKS / "dev.txt")])
     return 0
 
 

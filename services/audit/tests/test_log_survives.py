@@ -262,7 +262,7 @@ class FaultyFiles(LogFiles):
         if self._step():  # it happened, and the caller was told that it did not
             self._fail()
 
-    def sync_folder(self, folder: str) -> None:
+    def sync_folder(self, folder: str) -> None:  # noqa: ARG002 - the port's signature
         if self._step():
             self._fail()
 
@@ -323,3 +323,23 @@ def test_a_full_disk_leaves_no_checkpoint_that_its_files_do_not_bear_out(
             log.recover()
         log.append(entries(300, 600))
         assert open_checkpoint(log.checkpoint, key).size == 600
+
+
+def test_a_checkpoint_published_by_a_failed_append_is_never_taken_back(
+    signer: Signer, tmp_path: Path, entries: Entries
+) -> None:
+    published = 0
+    for failing_step in range(1, 34):
+        files = FaultyFiles(tmp_path / str(failing_step))
+        with TransparencyLog(files.folder, signer, ORIGIN, open_files=lambda _, files=files: files) as log:  # type: ignore[misc]
+            log.append(entries(0, 5))
+            files.countdown = failing_step
+            with contextlib.suppress(Unavailable):
+                log.append(entries(5, 8))
+            files.countdown = HEALTHY
+            seen = (files.folder / "checkpoint").read_bytes()
+            published += open_checkpoint(seen, log.key).size == 8
+            log.append(entries(100, 102))
+            report = verify_log(files.folder, str(log.key), kept_checkpoint=seen)
+            assert report.problems == []
+    assert 0 < published < 33

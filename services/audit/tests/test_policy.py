@@ -20,6 +20,22 @@ def test_an_event_of_the_product_is_allowed(event: Make) -> None:
 
 
 @pytest.mark.parametrize(
+    "attributes",
+    [
+        {"topic": "documents.submitted.v1", "partition": "3", "offset": "91"},
+        {"operation": "UPSERT", "content_bytes": "1024"},
+        {"finding_count": "4", "policy_sha256": DIGEST},
+        {"chunk_count": "12", "model_digest": DIGEST},
+        {"citations": "3", "caller_hmac": DIGEST, "tier": "2"},
+        {"results": "10", "caller_hmac": DIGEST, "tier": "1"},
+        {"ordinal": "0", "method": "OTHER"},
+    ],
+)
+def test_the_attributes_that_the_services_write_are_allowed(attributes: dict[str, str], event: Make) -> None:
+    check_event(replace(event(1), attributes=attributes))
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
     [
         ("event_id", "x"),
@@ -63,7 +79,9 @@ def test_a_field_that_could_hold_something_else_is_refused(field: str, value: An
         ("offset", "mary"),
         ("offset", "007"),
         ("offset", "\u0663"),
-        ("caller_sha256", "mary"),
+        ("caller_hmac", "mary"),
+        ("method", "MARY"),
+        ("results", "many"),
         ("model_digest", DIGEST.upper()),
         ("content_type", "text/plain; name=mary"),
         ("classification", "SECRET"),

@@ -287,3 +287,8 @@ async def test_unknown_method_is_refused(client: Any, bearer: Bearer) -> None:
     response = await client.put(LEAVE, headers=bearer("alice"))
     assert response.status == 405
     assert "GET" in response.headers["Allow"]
+
+
+async def test_stranger_is_refused_even_when_the_log_fails_in_an_unknown_way(world: Any, client: Any) -> None:
+    world.publisher.failures["audit.events.v1"] = OSError("not one of ours")
+    assert (await client.get(LEAVE)).status == 401

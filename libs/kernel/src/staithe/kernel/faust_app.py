@@ -9,8 +9,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-import faust
-from faust.transport.drivers import aiokafka as driver
 from yarl import URL
 
 from staithe.kernel.errors import StaitheError, Unavailable
@@ -31,26 +29,30 @@ BatchFunction = Callable[[Sequence[Record]], Awaitable[Sequence[Outgoing]]]
 """Makes a batch durable and returns dead letters to produce; raises Unavailable to be called again with the same."""
 
 
-class _ReadCommittedThread(driver.AIOKafkaConsumerThread):
-    """Faust offers no setting for the isolation level, so it is set between making and starting the consumer."""
+def _read_committed_transport() -> Any:
+    """Faust's Kafka transport with `read_committed`, for which Faust has no setting.
 
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"  # noqa: SLF001 - see the class's docstring
-        return consumer
+    The level is set between making and starting the consumer; a test on a real broker guards the private name.
+    """
+    from faust.transport.drivers import aiokafka as driver  # noqa: PLC0415 - importing Faust starts a process (`file`)
 
+    class Thread(driver.AIOKafkaConsumerThread):
+        def _create_worker_consumer(self, transport: Any) -> Any:
+            consumer = super()._create_worker_consumer(transport)
+            consumer._isolation_level = "read_committed"  # noqa: SLF001 - see the function's docstring
+            return consumer
 
-class _ReadCommittedConsumer(driver.Consumer):
-    def _new_consumer_thread(self) -> Any:
-        return _ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
+    class Consumer(driver.Consumer):
+        def _new_consumer_thread(self) -> Any:
+            return Thread(self, loop=self.loop, beacon=self.beacon)
 
-
-class _Transport(driver.Transport):
-    Consumer = _ReadCommittedConsumer
+    return type("Transport", (driver.Transport,), {"Consumer": Consumer})
 
 
 def make_faust_app(service: str, settings: ServiceSettings) -> Any:
     """A Faust app of `service` over SCRAM and TLS 1.3, with no web server, no leader topic and no tables on disk."""
+    import faust  # noqa: PLC0415 - importing Faust starts a process (`file`), and imports must do nothing
+
     hosts = ";".join(f"kafka://{each.strip()}" for each in settings.kafka_bootstrap.split(","))
     app = faust.App(
         service, broker=hosts, store="memory://", value_serializer="raw", key_serializer="raw", web_enabled=False,
@@ -63,7 +65,7 @@ def make_faust_app(service: str, settings: ServiceSettings) -> Any:
         consumer_auto_offset_reset="earliest", producer_acks=-1, stream_wait_empty=False,
         stream_buffer_maxsize=2 * BATCH_RECORDS_MAX,
     )  # fmt: skip
-    app.transport = _Transport([URL(each) for each in hosts.split(";")], app, loop=app.loop)
+    app.transport = _read_committed_transport()([URL(each) for each in hosts.split(";")], app, loop=app.loop)
     return app
 
 

@@ -19,8 +19,11 @@ from staithe.kernel.problems import Handler, Problem, problem_from
 from staithe.kernel.telemetry import Logger
 from staithe.kernel.tls import server_context
 
+_CALLER: Final = web.RequestKey("caller", Caller)
+REQUEST_ID: Final = web.RequestKey("request_id", str)
 SAFE_HEADERS: Final = {
     "Cache-Control": "no-store",
+    "Server": "staithe",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=63072000",
@@ -32,8 +35,7 @@ DRAIN_SECONDS: Final = 8.0
 
 def caller_of(request: web.Request) -> Caller:
     """The verified caller of a guarded request."""
-    caller: Caller = request["caller"]
-    return caller
+    return request[_CALLER]
 
 
 def require_scope(request: web.Request, scope: str) -> Caller:
@@ -50,7 +52,7 @@ def api_application(*, verifier: TokenVerifier, logger: Logger, open_paths: Coll
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         request_id = str(uuid.uuid4())
-        request["request_id"] = request_id
+        request[REQUEST_ID] = request_id
         try:
             response = await _guarded(request, handler, verifier, open_paths)
         except Problem as problem:
@@ -85,7 +87,7 @@ async def _guarded(
                 401, "token-missing", "Send `Authorization: Bearer <token>`.", headers={"WWW-Authenticate": "Bearer"}
             )
         try:
-            request["caller"] = await verifier.verify(token.strip())
+            request[_CALLER] = await verifier.verify(token.strip())
         except AccessDenied as error:
             challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
             slug = error.reason_code.lower().replace("_", "-")

@@ -15,7 +15,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _TITLES: Final = {
     400: "Malformed request", 401: "Authentication required", 403: "Not permitted", 404: "Not found",
-    405: "Method not allowed", 409: "Conflict", 413: "Too large", 415: "Unsupported media type",
+    405: "Method not allowed", 406: "Not acceptable", 409: "Conflict", 413: "Too large", 415: "Unsupported media type",
     422: "Not processable", 429: "Too many requests", 500: "Internal error", 503: "Not available now",
 }  # fmt: skip
 

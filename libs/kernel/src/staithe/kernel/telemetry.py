@@ -4,6 +4,7 @@ Logs are JSON lines whose fields are on an allow-list; a field that is not is dr
 careless line cannot leak a document. Trace context is W3C Trace Context in record headers.
 """
 
+import json
 import logging
 import sys
 from collections.abc import Iterator, MutableMapping, Sequence
@@ -63,6 +64,16 @@ class Metrics:
 Logger = structlog.stdlib.BoundLogger
 
 
+class _PlaceOnly(logging.Formatter):
+    """Where a library complained and with which class of error; messages and tracebacks quote content."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
+        return json.dumps(
+            {"event": "library", "level": record.levelname.lower(), "path": record.name, "error_class": kind}
+        )
+
+
 def configure_logging(service: str, *, replica: int, level: str, metrics: Metrics) -> Logger:
     """Send structured logs to standard error and return this service's logger."""
 
@@ -86,12 +97,9 @@ def configure_logging(service: str, *, replica: int, level: str, metrics: Metric
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    # Libraries log through the standard module; their lines may quote content, so only their warnings' places pass.
-    logging.basicConfig(
-        level=logging.ERROR,
-        stream=sys.stderr,
-        format='{"event":"library","level":"%(levelname)s","path":"%(name)s"}',
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_PlaceOnly())
+    logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)
     logger: Logger = structlog.get_logger(service=service, replica=replica)
     return logger
 

@@ -1,1 +1,1 @@
-"""staithe.vectors: what writer and reader of the index must agree on: tokenizer, embedding model, chunks, Milvus store."""
+"""staithe.vectors: what writer and reader of the index must agree on: tokenizer, model, chunks, store."""

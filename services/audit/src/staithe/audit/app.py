@@ -3,14 +3,12 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TypeVar
-
-from pydantic import Field
 
 from staithe.audit.consume import AuditConsumer
 from staithe.audit.dedup import EventIndex
 from staithe.audit.log import TransparencyLog
+from staithe.audit.settings import AuditSettings
 from staithe.audit.stage import AppendStage
 from staithe.kernel.crypto.sealing import Sealer
 from staithe.kernel.crypto.signing import Signer
@@ -18,24 +16,12 @@ from staithe.kernel.errors import StaitheError
 from staithe.kernel.faust_app import FaustStream
 from staithe.kernel.files import write_atomically
 from staithe.kernel.service import Application, Runtime
-from staithe.kernel.settings import ServiceSettings
 from staithe.kernel.stream.assembly import event_codec
 from staithe.kernel.stream.settle import AUDIT_TOPIC, Outgoing, Record
 
 SERVICE = "audit"
 
 Result = TypeVar("Result")
-
-
-class AuditSettings(ServiceSettings):
-    """Settings `STAITHE_AUDIT_…`."""
-
-    keyring_file: Path = Field(description="Keyring: seals `dead-letter`.")
-    signing_key_file: Path = Field(description="Ed25519 seed that signs checkpoints.")
-    log_dir: Path = Field(description="Folder of the log (tlog-tiles).")
-    index_file: Path = Field(description="SQLite index of event ids; rebuilt from the log when it is gone.")
-    vkey_file: Path = Field(description="Where to publish the log's verification key, one line.")
-    origin: str = Field(description="The log's name, such as audit.example.com/staithe.")
 
 
 class AuditApplication:

@@ -23,6 +23,9 @@ PROOF_BYTES_MAX: Final = NOTE_BYTES_MAX + 8_192
 TILES_CACHED_MAX: Final = 256
 """Hash tiles a reader keeps, 8 KiB each: 2 MiB."""
 
+BUNDLES_CACHED_MAX: Final = 2
+"""Entry bundles a reader keeps for looking up single entries, 16 MiB each at worst."""
+
 FOLDERS_KNOWN_MAX: Final = 1_024
 """Folders the writer remembers as durable before it starts to check again."""
 

@@ -5,7 +5,6 @@ digests, everything else as a number, a digest or a word of a closed vocabulary.
 """
 
 import re
-import uuid
 from collections.abc import Mapping
 from re import Pattern
 from typing import Final
@@ -19,6 +18,8 @@ from staithe.kernel.vocabulary import Classification, Operation, Tier, tenant_id
 INTEGER_MAX: Final = (1 << 53) - 1
 """The largest integer that every JSON reader keeps exact (RFC 8785 section 3.2.2.3)."""
 
+_EVENT_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+"""A UUIDv7 in its one canonical spelling (RFC 9562): two spellings would be two leaves."""
 _SERVICE: Final = re.compile(r"[a-z]{2,24}")
 _ACTION: Final = re.compile(r"[a-z]{2,24}(?:\.[a-z_]{2,32}){1,3}")
 _REASON_CODE: Final = re.compile(r"(?:[A-Z][A-Z0-9_]{1,63})?")
@@ -41,9 +42,9 @@ def _one_of(*words: str) -> Pattern[str]:
 ATTRIBUTES: Final[Mapping[str, Pattern[str]]] = {
     "answer_id": _UUID,
     "attempt_count": _NUMBER,
-    "caller_sha256": _DIGEST,
+    "caller_hmac": _DIGEST,
     "chunk_count": _NUMBER,
-    "citation_count": _NUMBER,
+    "citations": _NUMBER,
     "classification": _one_of(*Classification),
     "code_version": _VERSION,
     "collection": _WORD,
@@ -52,18 +53,20 @@ ATTRIBUTES: Final[Mapping[str, Pattern[str]]] = {
     "document_count": _NUMBER,
     "duration_ms": _NUMBER,
     "finding_count": _NUMBER,
-    "hit_count": _NUMBER,
     "http_status": re.compile(r"[1-5][0-9]{2}"),
     "key_version": _NUMBER,
+    "method": _one_of("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "OTHER", "PATCH", "POST", "PUT", "TRACE"),
     "model_digest": _DIGEST,
     "offset": _NUMBER,
     "operation": _one_of(*Operation),
+    "ordinal": _NUMBER,
     "parser": _WORD,
     "partition": _NUMBER,
     "policy_sha256": _DIGEST,
     "previous_version": _NUMBER,
     "record_bytes": _NUMBER,
     "residency": re.compile(r"[a-z]{2,8}"),
+    "results": _NUMBER,
     "retention_until": _NUMBER,
     "schema_id": _NUMBER,
     "score_permille": _NUMBER,
@@ -79,7 +82,7 @@ ATTRIBUTES: Final[Mapping[str, Pattern[str]]] = {
 
 def check_event(event: AuditEvent) -> None:
     """Return when the log may keep `event`; raise InvalidEvent, naming the field and never its value, otherwise."""
-    _require(_is_event_id(event.event_id), "event_id", "EVENT_ID_MALFORMED")
+    _require(bool(_EVENT_ID.fullmatch(event.event_id)), "event_id", "EVENT_ID_MALFORMED")
     _require(_is_integer(event.occurred_at), "occurred_at")
     _require(_is_integer(event.document_version), "document_version")
     _require(bool(_SERVICE.fullmatch(event.service)), "service")
@@ -88,9 +91,9 @@ def check_event(event: AuditEvent) -> None:
     _require(bool(_TRACEPARENT.fullmatch(event.traceparent)), "traceparent")
     if event.tenant_id:
         tenant_id(event.tenant_id)
-    for field in ("subject_sha256", "input_sha256", "output_sha256"):
-        digest = getattr(event, field)
-        _require(digest is None or len(digest) == HASH_BYTES, field)
+    _require(_is_digest(event.subject_sha256), "subject_sha256")
+    _require(_is_digest(event.input_sha256), "input_sha256")
+    _require(_is_digest(event.output_sha256), "output_sha256")
     _check_attributes(event.attributes)
 
 
@@ -107,13 +110,8 @@ def _check_attributes(attributes: Mapping[str, str]) -> None:
         _require(bool(fits), f"attributes.{name}", "ATTRIBUTE_MALFORMED")
 
 
-def _is_event_id(text: str) -> bool:
-    """Whether `text` is a UUIDv7 in its one canonical spelling: two spellings would be two leaves."""
-    try:
-        parsed = uuid.UUID(text)
-    except ValueError:
-        return False
-    return parsed.version == 7 and str(parsed) == text
+def _is_digest(value: bytes | None) -> bool:
+    return value is None or len(value) == HASH_BYTES
 
 
 def _is_integer(value: object) -> bool:

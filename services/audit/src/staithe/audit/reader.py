@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from staithe.audit.files import Files
-from staithe.audit.limits import NOTE_BYTES_MAX, TILES_CACHED_MAX
+from staithe.audit.limits import BUNDLES_CACHED_MAX, NOTE_BYTES_MAX, TILES_CACHED_MAX
 from staithe.audit.merkle import HASH_BYTES, complete_root, root_at
 from staithe.audit.notes import Checkpoint, VerifierKey, open_checkpoint
 from staithe.audit.tiles import (
@@ -27,6 +27,7 @@ class LogReader:
         self._files = files
         self.checkpoint = checkpoint
         self.hashes = lru_cache(maxsize=TILES_CACHED_MAX)(self._read_hashes)
+        self._bundles = lru_cache(maxsize=BUNDLES_CACHED_MAX)(self.bundle)
 
     def tile(self, level: int, index: int) -> bytes:
         """The content of the tile (or bundle) at a place, as wide as the checkpoint needs; Integrity when missing."""
@@ -51,9 +52,8 @@ class LogReader:
         width = min(self.checkpoint.size - index * TILE_WIDTH, TILE_WIDTH)
         entries = unpack_entries(self.tile(ENTRIES, index))
         if len(entries) not in (width, TILE_WIDTH):
-            raise Integrity(
-                f"{Tile(ENTRIES, index, width).path} has the wrong number of entries", reason_code="BUNDLE_MALFORMED"
-            )
+            path = Tile(ENTRIES, index, width).path
+            raise Integrity(f"{path} has the wrong number of entries", reason_code="BUNDLE_MALFORMED")
         return entries[:width]
 
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
@@ -65,7 +65,7 @@ class LogReader:
 
     def entry(self, leaf_index: int) -> bytes:
         """The entry of one leaf; ValueError when it is not in the tree."""
-        return self.bundle(leaf_index // TILE_WIDTH)[leaf_index % TILE_WIDTH]
+        return self._bundles(leaf_index // TILE_WIDTH)[leaf_index % TILE_WIDTH]
 
     def node(self, level: int, index: int) -> bytes:
         """A `merkle.NodeReader` over the tiles."""

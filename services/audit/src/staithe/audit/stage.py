@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from staithe.audit.dedup import EventIndex
-from staithe.audit.entry import encode_entry, entry_event_id
+from staithe.audit.entry import encode_entry, entry_event_id, event_id_bytes
 from staithe.audit.limits import BATCH_ENTRIES_MAX
 from staithe.audit.log import TransparencyLog
 from staithe.audit.reader import LogReader
@@ -66,7 +66,7 @@ class AppendStage:
     def _admit(self, event: AuditEvent, entries: dict[bytes, bytes], reader: LogReader) -> None:
         """Put the entry of `event` into `entries` unless the log or `entries` has it; InvalidEvent if it may not."""
         entry = encode_entry(event)
-        event_id = entry_event_id(entry)
+        event_id = event_id_bytes(event.event_id)
         known = entries.get(event_id)
         if known is None:
             leaf_index = self._index.find(event_id)

@@ -1,6 +1,7 @@
 """`python -m staithe.embedding`: runs the service until SIGTERM."""
 
-from staithe.embedding.app import SERVICE, EmbeddingSettings, build
+from staithe.embedding.app import SERVICE, build
+from staithe.embedding.settings import EmbeddingSettings
 from staithe.kernel.service import main
 
 if __name__ == "__main__":

@@ -1,18 +1,16 @@
 """Joins the embedding service's parts."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
+from staithe.embedding.settings import EmbeddingSettings
 from staithe.embedding.stage import EmbeddingStage
 from staithe.kernel.crypto.sealing import Sealer
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.lineage import LineageAuthor, LineageVerifier, load_trusted_keys
 from staithe.kernel.service import Application, Runtime
-from staithe.kernel.settings import LineageSettings, ServiceSettings
 from staithe.kernel.stream.assembly import StreamApplication, event_codec, stream_for
 from staithe.kernel.version import code_version
 from staithe.vectors.chunks import Chunk, ChunkLimits, chunk_text
@@ -20,14 +18,6 @@ from staithe.vectors.model.encoder import Encoder, load_encoder
 from staithe.vectors.model.files import model_paths
 
 SERVICE = "embedding"
-
-
-class EmbeddingSettings(ServiceSettings, LineageSettings):
-    """Settings `STAITHE_EMBEDDING_…`."""
-
-    keyring_file: Path = Field(description="Keyring: seals `chunk` and `dead-letter`.")
-    model_cache_dir: Path = Field(description="Folder below which the prepared model lies; its hashes are verified.")
-    concurrency: int = Field(default=2, ge=1, le=64, description="Documents embedded at once: one per core.")
 
 
 class ModelEncoder:

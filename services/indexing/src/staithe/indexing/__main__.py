@@ -1,6 +1,7 @@
 """`python -m staithe.indexing`: runs the service until SIGTERM."""
 
-from staithe.indexing.app import SERVICE, IndexingSettings, build
+from staithe.indexing.app import SERVICE, build
+from staithe.indexing.settings import IndexingSettings
 from staithe.kernel.service import main
 
 if __name__ == "__main__":

@@ -1,16 +1,13 @@
 """Joins the indexing service's parts."""
 
 import asyncio
-from pathlib import Path
 
-from pydantic import Field
-
+from staithe.indexing.settings import IndexingSettings
 from staithe.indexing.stage import CURRENT_TOPIC, IndexingStage
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.errors import StaitheError
 from staithe.kernel.lineage import LineageAuthor, LineageVerifier, load_trusted_keys
 from staithe.kernel.service import DRAIN_SECONDS_MAX, Application, Runtime
-from staithe.kernel.settings import LineageSettings, ServiceSettings
 from staithe.kernel.stream.assembly import event_codec, stream_for
 from staithe.kernel.stream.client import KafkaAccess
 from staithe.kernel.stream.runtime import StreamRuntime
@@ -18,16 +15,9 @@ from staithe.kernel.stream.table import CurrentTable
 from staithe.kernel.version import code_version
 from staithe.vectors.model.pins import DIMENSIONS, model_digest
 from staithe.vectors.store import MilvusConnection, MilvusIndexWriter
-from staithe.vectors.store.settings import MilvusSettings
 
 SERVICE = "indexing"
 FLUSH_CHECK_SECONDS = 1.0
-
-
-class IndexingSettings(ServiceSettings, LineageSettings, MilvusSettings):
-    """Settings `STAITHE_INDEXING_…`."""
-
-    keyring_file: Path = Field(description="Keyring: seals `dead-letter`.")
 
 
 class IndexingApplication:

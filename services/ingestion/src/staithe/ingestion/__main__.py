@@ -1,6 +1,7 @@
 """`python -m staithe.ingestion`: runs the service until SIGTERM."""
 
-from staithe.ingestion.app import SERVICE, IngestionSettings, build
+from staithe.ingestion.app import SERVICE, build
+from staithe.ingestion.settings import IngestionSettings
 from staithe.kernel.service import main
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
 """Joins the ingestion service's parts."""
 
 import asyncio
-from pathlib import Path
 
 from aiohttp import web
-from pydantic import Field
 
 from staithe.ingestion.http.routes import UploadRoutes
 from staithe.ingestion.parsers.sandbox import ParserPool
 from staithe.ingestion.parsers.sniff import SUPPORTED
+from staithe.ingestion.settings import IngestionSettings
 from staithe.ingestion.stage import DOCUMENT_PURPOSE, IngestionStage
 from staithe.kernel.crypto.sealing import Sealer
 from staithe.kernel.crypto.signing import Signer
@@ -17,7 +16,6 @@ from staithe.kernel.http import api_application, serve_https
 from staithe.kernel.identity.verify import DiscoveredKeys, TokenVerifier
 from staithe.kernel.lineage import LineageAuthor
 from staithe.kernel.service import DRAIN_SECONDS_MAX, Application, Runtime
-from staithe.kernel.settings import HttpsSettings, LineageSettings, ServiceSettings
 from staithe.kernel.stream.assembly import event_codec, stream_for
 from staithe.kernel.stream.client import KafkaAccess
 from staithe.kernel.stream.producer import Publisher
@@ -28,13 +26,6 @@ from staithe.kernel.version import code_version
 
 SERVICE = "ingestion"
 CURRENT_TOPIC = "documents.current.v1"
-
-
-class IngestionSettings(ServiceSettings, HttpsSettings, LineageSettings):
-    """Settings `STAITHE_INGESTION_…`."""
-
-    keyring_file: Path = Field(description="Keyring: seals `document` and `dead-letter`.")
-    parser_children: int = Field(default=2, ge=1, le=16, description="Limited child processes that parse.")
 
 
 class IngestionApplication:

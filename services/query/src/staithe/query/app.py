@@ -1,6 +1,9 @@
 """Where the query service's objects meet: Kafka, Milvus, the model, the keys, and the HTTPS interface over them."""
 
 import asyncio
+import threading
+from collections.abc import Callable
+from typing import Final
 
 from aiohttp import web
 
@@ -26,7 +29,8 @@ from staithe.vectors.model.encoder import load_encoder
 from staithe.vectors.model.files import model_paths
 from staithe.vectors.store import MilvusAddress, MilvusConnection, MilvusIndexReader, MilvusTls
 
-CURRENT_TOPIC = "documents.current.v1"
+CURRENT_TOPIC: Final = "documents.current.v1"
+_POLL_SECONDS: Final = 0.05
 
 
 class QueryApp:
@@ -66,7 +70,22 @@ class QueryApp:
             await self._server.cleanup()
         for worker in self._workers:
             worker.close()
-        await asyncio.gather(asyncio.to_thread(self._publisher.close), asyncio.to_thread(self._current.stop))
+        await _finish(self._publisher.close, self._current.stop)
+
+
+async def _finish(*closings: Callable[[], None]) -> None:
+    """Run each in a thread of its own; after CLOSE_SECONDS_MAX they are left behind.
+
+    The threads are daemons: with the broker away a close can take half a minute, and the process must be able to end.
+    Every answer has its audit event by now, so nothing is lost.
+    """
+    threads = [threading.Thread(target=closing, daemon=True) for closing in closings]
+    for thread in threads:
+        thread.start()
+    for _ in range(int(limits.CLOSE_SECONDS_MAX / _POLL_SECONDS)):
+        if not any(thread.is_alive() for thread in threads):
+            return
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 def build(runtime: Runtime, settings: QuerySettings) -> QueryApp:

@@ -56,3 +56,6 @@ or anybody who can reach the port could fill the log."""
 
 CONTENT_GAP_CHARACTERS_MAX: Final = 4_096
 """Blank space between two chunks that is put back; a longer gap means that a chunk is missing."""
+
+CLOSE_SECONDS_MAX: Final = 1.5
+"""For letting go of Kafka after the last answer: with the drain of 8 s it stays within the 10 s a process has."""

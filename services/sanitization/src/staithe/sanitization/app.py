@@ -1,26 +1,16 @@
 """Joins the sanitization service's parts."""
 
-from pathlib import Path
-
-from pydantic import Field
-
 from staithe.kernel.crypto.sealing import Opener, Sealer
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.lineage import LineageAuthor, LineageVerifier, load_trusted_keys
 from staithe.kernel.service import Application, Runtime
-from staithe.kernel.settings import LineageSettings, ServiceSettings
 from staithe.kernel.stream.assembly import StreamApplication, event_codec, stream_for
 from staithe.kernel.version import code_version
 from staithe.sanitization.policy import Sanitizer
+from staithe.sanitization.settings import SanitizationSettings
 from staithe.sanitization.stage import SanitizationStage
 
 SERVICE = "sanitization"
-
-
-class SanitizationSettings(ServiceSettings, LineageSettings):
-    """Settings `STAITHE_SANITIZATION_…`."""
-
-    keyring_file: Path = Field(description="Keyring: opens `document`, seals `quarantine` and `dead-letter`.")
 
 
 def build(runtime: Runtime, settings: SanitizationSettings) -> Application:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import httpx2
 
 from staithe.cli.local import LocalStack, Who
 from staithe.kernel.errors import AccessDenied, InvalidEvent, Unavailable
@@ -15,7 +15,7 @@ class Api:
     """Calls a service as somebody, over TLS 1.3 with the stack's own authority."""
 
     def __init__(self, stack: LocalStack, service: str, who: Who) -> None:
-        self._client = httpx.Client(
+        self._client = httpx2.Client(
             base_url=stack.url(service), verify=client_context(stack.paths.services_authority), timeout=TIMEOUT_SECONDS,
             headers={"Authorization": f"Bearer {stack.token(who)}"}, trust_env=False,
         )  # fmt: skip
@@ -24,7 +24,7 @@ class Api:
         """The JSON answer; raises Unavailable, AccessDenied or InvalidEvent with the problem's own words."""
         try:
             response = self._client.request(method, path, **options)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise Unavailable(
                 "the service does not answer: is the stack up? `staithe status` tells", reason_code="SERVICE_DOWN"
             ) from error
@@ -34,7 +34,7 @@ class Api:
         raise _problem(response)
 
 
-def _problem(response: httpx.Response) -> Unavailable | AccessDenied | InvalidEvent:
+def _problem(response: httpx2.Response) -> Unavailable | AccessDenied | InvalidEvent:
     try:
         body = response.json()
         detail, slug = str(body["detail"]), str(body["type"]).rpartition(":")[2]

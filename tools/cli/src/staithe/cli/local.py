@@ -1,6 +1,5 @@
 """The stack of the working folder as the command's verbs see it: addresses, keys, tokens."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from staithe.stack.bringup import StackChoice
 from staithe.stack.fates import FateObserver
 from staithe.stack.identities import ISSUER, ISSUER_KEY, KEYRING, OPERATOR, issuer_url
 from staithe.stack.layout import StackPaths
-from staithe.stack.ports import HOST, StackPorts
+from staithe.stack.ports import HOST
 from staithe.stack.secrets import KAFKA_PASSWORD
 from staithe.stack.services import AUDIENCE
 
@@ -37,10 +36,10 @@ class Who:
 class LocalStack:
     """A stack that is set up in `.staithe/` of the working folder; it need not be running for every call."""
 
-    def __init__(self) -> None:
-        choice = StackChoice.here()
+    def __init__(self, choice: StackChoice | None = None) -> None:
+        choice = choice or StackChoice.here()
         self.repository: Path = choice.repository
-        self.paths, self.ports = StackPaths(choice.folder), StackPorts.from_environment(dict(os.environ))
+        self.paths, self.ports = StackPaths(choice.folder), choice.ports
         if not self.paths.services_authority.exists():
             raise ConfigurationError(
                 "there is no stack in this folder yet: run `staithe up` first", reason_code="STACK_MISSING"

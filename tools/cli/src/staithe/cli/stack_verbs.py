@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,6 +73,7 @@ def _interrupt(*_: object) -> None:
 def tend(stack: Stack) -> None:
     """Watch over the stack until interrupted: a live table on a terminal, lines elsewhere."""
     topology = load_topology(stack.choice.repository / "topology.yaml")
+    threading.Thread(target=stack.train, name="train", daemon=True).start()
     with Live(console=out, auto_refresh=False, screen=False) if out.is_terminal else _NoLive() as live:
         shown = 0.0
         while True:

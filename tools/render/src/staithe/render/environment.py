@@ -19,7 +19,8 @@ SECRETS: Final = "/run/secrets"
 TRUST: Final = "/etc/staithe/trust"
 """Where public material appears: authorities and lineage keys."""
 
-AUDIT_LOG: Final = "/var/lib/staithe/audit/log"
+AUDIT: Final = "/var/lib/staithe/audit"
+AUDIT_LOG: Final = f"{AUDIT}/log"
 MODEL: Final = "/app/model"
 
 
@@ -104,7 +105,13 @@ _SETTINGS: Final[dict[str, _Rule]] = {
 _OWN: Final[dict[str, dict[str, str]]] = {
     "embedding": {"MODEL_CACHE_DIR": MODEL},
     "query": {"MODEL_CACHE_DIR": MODEL, "AUDIT_KEY_FILE": f"{SECRETS}/audit.key"},
-    "audit": {"LOG_DIR": AUDIT_LOG, "SIGNING_KEY_FILE": f"{SECRETS}/signing.key"},
+    "audit": {
+        "LOG_DIR": AUDIT_LOG,
+        "INDEX_FILE": f"{AUDIT}/index.sqlite",
+        "VKEY_FILE": f"{AUDIT}/log.vkey",
+        "ORIGIN": "staithe.example.com/audit",
+        "SIGNING_KEY_FILE": f"{SECRETS}/signing.key",
+    },
 }
 """Settings that only one service has."""
 

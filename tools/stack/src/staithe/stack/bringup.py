@@ -1,14 +1,14 @@
 """Brings a whole local stack up, in order: programs, identities, foundations, topology, services."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from staithe.kernel.codec import load_event_schemas
-from staithe.kernel.errors import ConfigurationError
-from staithe.kernel.stream.admin import Operator
+from staithe.kernel.errors import ConfigurationError, StaitheError
+from staithe.kernel.stream.admin import Change
 from staithe.kernel.stream.client import KafkaAccess
 from staithe.kernel.stream.registry import Registry
 from staithe.kernel.topology import Topology, load_topology
@@ -20,7 +20,8 @@ from staithe.stack.identities import OPERATOR, ensure_identities, load_tenants
 from staithe.stack.layout import CachePaths, StackPaths, prepare_stack
 from staithe.stack.ports import HOST, StackPorts, refuse_busy
 from staithe.stack.processes import ProcessSpec
-from staithe.stack.secrets import KAFKA_PASSWORD, ensure_kafka_passwords, kafka_password
+from staithe.stack.provision import Site, apply_topology, read_passwords
+from staithe.stack.secrets import KAFKA_PASSWORD, ensure_kafka_passwords
 from staithe.stack.services import ServicePlan
 from staithe.stack.supervisor import Supervisor
 from staithe.vectors.model.pins import model_digest
@@ -28,6 +29,7 @@ from staithe.vectors.model.prepare import prepare_model
 from staithe.vectors.store import MilvusAddress, MilvusConnection, prepare_collection
 
 STACK_FOLDER: Final = ".staithe"
+STACK_FOLDER_SETTING: Final = "STAITHE_STACK_FOLDER"
 Announce = Callable[[str], None]
 
 
@@ -50,7 +52,8 @@ class StackChoice:
                 reason_code="NOT_A_CHECKOUT",
             )
         ports = StackPorts.from_environment(dict(os.environ))
-        return cls(repository, repository / STACK_FOLDER, ports, milvus_is_server)
+        folder = repository / os.environ.get(STACK_FOLDER_SETTING, STACK_FOLDER)
+        return cls(repository, folder, ports, milvus_is_server)
 
 
 class Stack:
@@ -82,6 +85,19 @@ class Stack:
         except BaseException:
             self.supervisor.stop()
             raise
+
+    def train(self) -> None:
+        """Record what makes the next start faster (Java's ahead-of-time caches), unless that was done; 20 to 40 s.
+
+        For a worker thread of a stack that is up. Failing costs nothing but the gain, so it is not reported.
+        """
+        for program in (
+            broker.load_program(self.cache, maven.fetch, _unheard),
+            registry.load_program(self.cache, maven.fetch, _unheard),
+        ):
+            if not aot.flags_for(program, self.cache):
+                with contextlib.suppress(StaitheError):
+                    (broker if program.name == broker.NAME else registry).train(self.cache, program)
 
     def _plan(self) -> ServicePlan:
         return ServicePlan(
@@ -127,17 +143,10 @@ class Stack:
         url = f"https://{HOST}:{self.ports.of('registry')}/apis/ccompat/v7"
         return Registry(url, self.paths.services_authority)
 
-    def apply_topology(self) -> None:
+    def apply_topology(self) -> list[Change]:
         """Make broker and registry equal to topology.yaml; idempotent."""
-        users = [
-            *self.topology.services,
-            *(name for name, each in self.topology.principals.items() if not each.superuser),
-        ]
-        passwords = {name: kafka_password(self.paths, name) for name in users}
-        Operator(self.operator_access()).apply(self.topology, passwords, replication=1)
-        schemas, registry_client = load_event_schemas(self.choice.repository / "schemas"), self.registry()
-        for topic in self.topology.all_topics():
-            registry_client.register(topic.subject, schemas[topic.schema_name])
+        site = Site(self.operator_access(), self.registry(), self.choice.repository / "schemas", replication=1)
+        return apply_topology(self.topology, site, read_passwords(self.topology, self.paths.secrets))
 
     def _prepare_index(self) -> None:
         if self.choice.milvus_is_server:
@@ -148,3 +157,7 @@ class Stack:
             prepare_collection(connection, model_digest())
         finally:
             connection.close()
+
+
+def _unheard(*_: object) -> None:
+    """Progress that nobody watches."""

@@ -85,7 +85,7 @@ def _ensure_keyrings(paths: StackPaths, topology: Topology, tenants: tuple[str, 
         purpose: {tenant: public_key_of(key) for tenant, key in keys.items()} for purpose, keys in private.items()
     }
     for name in (*topology.services, OPERATOR):
-        seals = _seals(topology, name)
+        seals = topology.services[name].seals if name in topology.services else ()
         write_keyring(
             paths.secrets_of(name) / KEYRING,
             seals={purpose: public[purpose] for purpose in seals},
@@ -97,14 +97,7 @@ def _openers(topology: Topology) -> dict[str, str]:
     """Purpose → the one principal that opens it; what no service opens, the operator does."""
     openers = {purpose: name for name, service in topology.services.items() for purpose in service.opens}
     sealed = {purpose for service in topology.services.values() for purpose in service.seals}
-    return {purpose: openers.get(purpose, OPERATOR) for purpose in sorted(sealed | {DEAD_LETTER_PURPOSE})}
-
-
-def _seals(topology: Topology, name: str) -> tuple[str, ...]:
-    service = topology.services.get(name)
-    if service is None:
-        return ()
-    return (*service.seals, DEAD_LETTER_PURPOSE) if service.consumes else service.seals
+    return {purpose: openers.get(purpose, OPERATOR) for purpose in sorted(sealed)}
 
 
 def _tenants_of(purpose: str, tenants: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """The Milvus Lite server of the local stack: one process, one folder, 127.0.0.1 only.
 
 It has no users, no TLS and no telemetry (it makes no connection of its own at all): whoever can open the port can
-read and change the index, so it is for one developer's machine. `staithe up` says so. It rewrites nothing at a
-kill -9 and is ready again in seconds; only one process may write to it.
+read and change the index, so it is for one developer's machine, and `staithe up` says so. Acknowledged rows survive
+kill -9, but not a power cut (it does not sync each write). Only one process may write to it.
 """
 
 import os

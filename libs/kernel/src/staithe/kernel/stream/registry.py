@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
+import httpx2
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
@@ -52,7 +52,7 @@ class Registry:
             if error.http_status_code == _NOT_FOUND:
                 raise InvalidEvent("the registry has no such schema id", reason_code="SCHEMA_UNKNOWN") from error
             raise _unavailable() from error
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx2.HTTPError, OSError) as error:
             raise _unavailable() from error
 
     def schema_id(self, subject: str, schema: EventSchema) -> int:
@@ -69,7 +69,7 @@ class Registry:
                     reason_code="SCHEMA_UNREGISTERED",
                 ) from error
             raise _unavailable() from error
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx2.HTTPError, OSError) as error:
             raise _unavailable() from error
         if found.schema_id is None:
             raise _unavailable()
@@ -89,7 +89,7 @@ class Registry:
                 "a changed schema needs defaults for new fields, or a new version of the topic",
                 reason_code="SCHEMA_REFUSED",
             ) from error
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx2.HTTPError, OSError) as error:
             raise _unavailable() from error
         return int(schema_id)
 

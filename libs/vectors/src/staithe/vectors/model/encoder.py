@@ -1,10 +1,10 @@
 """Text to vector: the prepared model in ONNX Runtime, one text at a time, from as many threads as there are cores."""
 
+import os
 from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from staithe.kernel.errors import InvalidEvent
@@ -68,6 +68,10 @@ def load_encoder(paths: ModelPaths) -> Encoder:
 
 def _session(graph: bytes) -> Any:
     """One thread per call: two callers on two cores beat one call on two cores (no barriers between layers)."""
+    # Read when the library loads: without it, it keeps a device id and event database below the home folder.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime  # noqa: PLC0415 - see above
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

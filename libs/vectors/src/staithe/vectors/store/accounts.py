@@ -20,9 +20,7 @@ class Grants(Enum):
 
 def ensure_password(connection: MilvusConnection, user: str, old: str, new: str) -> None:
     """Change the password of `user`, as whom `connection` logs in. Raises as MilvusConnection.call does."""
-    connection.call(
-        lambda client: client.update_password(user, old, new, timeout=_TIMEOUT), place="update_password"
-    )
+    connection.call(lambda client: client.update_password(user, old, new, timeout=_TIMEOUT), place="update_password")
 
 
 def grant(admin: MilvusConnection, *, user: str, password: str, collection: str, grants: Grants) -> None:

@@ -222,11 +222,9 @@ def _status_names(error: BaseException) -> frozenset[str]:
 
 
 def _is_disconnected(error: BaseException) -> bool:
-    """Whether the channel is useless; a mere timeout leaves it to the threads that still use it."""
-    return "DEADLINE_EXCEEDED" not in _status_names(error) and _milvus_code(error) not in {
-        *_MISSING_COLLECTION,
-        _NOT_LOADED,
-    }
+    """Whether the channel is useless. After a timeout or a busy answer other threads still use it."""
+    names = _status_names(error)
+    return bool(names & {"UNAVAILABLE", "CANCELLED"}) or (not names and _milvus_code(error) is None)
 
 
 def _milvus_code(error: BaseException) -> int | None:

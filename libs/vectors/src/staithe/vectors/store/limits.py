@@ -49,8 +49,8 @@ DELETE_DOCUMENTS_MAX: Final = 64
 SEARCH_HITS_MAX: Final = 256
 """Hits of one search: more than any answer cites, few enough that sealed texts stay a small message."""
 
-SEARCH_BREADTH_MIN: Final = 128
-"""HNSW `ef`, candidates kept in a search, at least; at least twice the hits wanted, for recall under filters."""
+SEARCH_BREADTH_MIN: Final = 512
+"""HNSW `ef`, candidates kept in a search, and never under twice the hits wanted: half a filter may drop."""
 
 QUERY_ROWS_MAX: Final = 16_384
 """The server's own window (offset + limit) for one query."""

@@ -81,9 +81,7 @@ class _Collection:
 
     def check(self) -> None:
         """One cheap read that needs exactly what the service needs."""
-        self.query(
-            Equals(Field.CHUNK_ID, "-"), [schema.PRIMARY_KEY], 1, Consistency.BOUNDED, "check"
-        )
+        self.query(Equals(Field.CHUNK_ID, "-"), [schema.PRIMARY_KEY], 1, Consistency.BOUNDED, "check")
 
 
 class MilvusIndexWriter:
@@ -92,9 +90,7 @@ class MilvusIndexWriter:
     Everything is idempotent: a call that raised Unavailable may be repeated as it is.
     """
 
-    def __init__(
-        self, connection: MilvusConnection, model_digest: bytes, *, clock: Clock | None = None
-    ) -> None:
+    def __init__(self, connection: MilvusConnection, model_digest: bytes, *, clock: Clock | None = None) -> None:
         self._connection = connection
         self._rows = _Collection(connection, model_digest)
         self._model_digest = model_digest
@@ -121,9 +117,7 @@ class MilvusIndexWriter:
                 self._note_unflushed(len(batch))
             self.flush_if_due()
 
-    def delete_document(
-        self, tenant_id: TenantId, document_id: DocumentId, *, keep_version: int | None
-    ) -> None:
+    def delete_document(self, tenant_id: TenantId, document_id: DocumentId, *, keep_version: int | None) -> None:
         """Remove the versions below `keep_version`, all when None; afterwards no Strong read finds them."""
         self.delete_documents([Deletion(tenant_id, document_id, keep_version)])
 
@@ -188,9 +182,7 @@ class MilvusIndexWriter:
     def flush(self) -> None:
         """Write out and index what is in memory; blocking, 0.1 s on Lite, seconds on a server."""
         with self._lock:
-            self._rows.call(
-                lambda client, name: client.flush(name, timeout=limits.PREPARE_SECONDS_MAX), place="flush"
-            )
+            self._rows.call(lambda client, name: client.flush(name, timeout=limits.PREPARE_SECONDS_MAX), place="flush")
             self._unflushed = 0
 
     def check(self) -> None:

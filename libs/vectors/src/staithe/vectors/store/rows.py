@@ -79,9 +79,7 @@ def check_row(row: ChunkRow) -> None:
     if len(row.text_sha256) != DIGEST_BYTES or len(row.model_digest) != DIGEST_BYTES:
         raise InvalidEvent("a digest does not have 32 bytes", reason_code="ROW_DIGEST_MALFORMED")
     if len(row.sealed_text) > limits.SEALED_TEXT_BYTES_MAX:
-        raise InvalidEvent(
-            f"sealed_text is over {limits.SEALED_TEXT_BYTES_MAX} bytes", reason_code="ROW_TEXT_TOO_LONG"
-        )
+        raise InvalidEvent(f"sealed_text is over {limits.SEALED_TEXT_BYTES_MAX} bytes", reason_code="ROW_TEXT_TOO_LONG")
     check_vector(row.embedding)
 
 
@@ -106,7 +104,7 @@ def _check_access(access: Access) -> None:
 
 
 def _check_text(column: str, value: str, bytes_max: int, *, empty: bool = False) -> None:
-    """Both servers lose or refuse NUL and lone surrogates in different ways, so neither is stored."""
+    """Refuses NUL and lone surrogates: not every layer between here and the disk carries them."""
     try:
         size = len(value.encode())
     except UnicodeEncodeError as error:
@@ -119,6 +117,4 @@ def _check_text(column: str, value: str, bytes_max: int, *, empty: bool = False)
 
 def _check_number(column: str, value: int, *, minimum: int) -> None:
     if not minimum <= value <= NUMBER_MAX:
-        raise InvalidEvent(
-            f"{column} must be {minimum} to {NUMBER_MAX}", reason_code="ROW_NUMBER_OUT_OF_RANGE"
-        )
+        raise InvalidEvent(f"{column} must be {minimum} to {NUMBER_MAX}", reason_code="ROW_NUMBER_OUT_OF_RANGE")

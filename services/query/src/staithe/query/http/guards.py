@@ -10,11 +10,11 @@ from aiohttp.hdrs import METH_ALL
 from aiohttp.typedefs import Middleware
 
 from staithe.kernel.clock import Clock
-from staithe.kernel.errors import StaitheError, Unavailable
+from staithe.kernel.errors import Unavailable
 from staithe.kernel.events import Outcome, document_subject
 from staithe.kernel.http import caller_of
 from staithe.kernel.problems import Handler, Problem
-from staithe.kernel.telemetry import Metrics
+from staithe.kernel.telemetry import Logger, Metrics
 from staithe.kernel.vocabulary import DocumentId
 from staithe.query import limits
 from staithe.query.audit import AuditTrail, traceparent_from
@@ -117,8 +117,8 @@ def _method(request: web.Request) -> str:
 class StrangersGuard:
     """Counts requests without a valid token, and puts a bounded number of them into the audit log."""
 
-    def __init__(self, trail: AuditTrail, clock: Clock, metrics: Metrics) -> None:
-        self._trail, self._clock = trail, clock
+    def __init__(self, trail: AuditTrail, clock: Clock, metrics: Metrics, logger: Logger) -> None:
+        self._trail, self._clock, self._logger = trail, clock, logger
         self._counter = metrics.counter("unauthenticated_requests_total", "Requests answered with 401.")
         self._minute, self._recorded = -1, 0
 
@@ -149,6 +149,6 @@ class StrangersGuard:
                 "query.unauthenticated", caller=None, outcome=Outcome.REFUSED, reason_code="UNAUTHENTICATED",
                 attributes={"method": _method(request)},
             )  # fmt: skip
-        except StaitheError:
-            # A 401 tells nothing about anything; it may be sent although the log could not take it. The metric has it.
-            return
+        except Exception as error:  # noqa: BLE001 - outermost: nothing catches above, and the answer is already made
+            # A 401 tells nothing about anything: it may be sent although the log could not take it.
+            self._logger.warning("refusal_not_recorded", error_class=type(error).__name__)

@@ -26,7 +26,7 @@ def query_application(
 ) -> web.Application:  # fmt: skip
     """The whole HTTPS interface: every path but OPEN_PATHS needs a token."""
     application = api_application(verifier=verifier, logger=logger, open_paths=OPEN_PATHS)
-    application.middlewares.insert(0, StrangersGuard(trail, clock, metrics).middleware())
+    application.middlewares.insert(0, StrangersGuard(trail, clock, metrics, logger).middleware())
     application.middlewares.extend([concurrency_guard(metrics), not_ready_guard(ready), refusal_guard(trail)])
     for operation in OPERATIONS:
         application.router.add_route(operation.method, operation.path, getattr(handlers, operation.name))

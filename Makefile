@@ -1,0 +1,72 @@
+# Staithe. `make run` needs Python 3.11 to 3.13 and make, nothing else; everything it fetches is pinned by hash.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DISTRIBUTIONS := $(sort $(wildcard libs/*/ services/*/ tools/*/))
+EDITABLE := $(foreach d,$(patsubst %/pyproject.toml,%,$(wildcard $(addsuffix pyproject.toml,$(DISTRIBUTIONS)))),-e $(d))
+MILVUS ?= lite
+PYTEST := $(BIN)/python -m pytest
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help setup run up down test test-unit check format bench lock clean
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP) ## Make the virtual environment from the hashed locks
+
+$(STAMP): requirements/dev.txt $(wildcard */*/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 14) else "Staithe needs Python 3.11, 3.12 or 3.13: set PYTHON=/path/to/one")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "· installing locked packages (the first time takes about two minutes)"
+	@$(BIN)/pip install --quiet --no-deps --require-hashes --no-compile -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --no-compile $(EDITABLE)
+	@touch $@
+
+run: $(STAMP) ## Start everything, publish the samples, show one cited answer (ONCE=1: then stop; MILVUS=server: real Milvus)
+	@$(BIN)/staithe run --milvus $(MILVUS) $(if $(ONCE),--once)
+
+up: $(STAMP) ## Start the local stack and watch over it
+	@$(BIN)/staithe up --milvus $(MILVUS)
+
+down: $(STAMP) ## Stop the local stack
+	@$(BIN)/staithe down
+
+check: $(STAMP) ## Format, lint, types, import rules, locks, rendered files, samples
+	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary $(foreach p,kernel vectors ingestion sanitization embedding indexing audit query stack cli render,-p staithe.$(p))
+	@$(BIN)/lint-imports --no-logo --config .importlinter > /tmp/staithe-imports.$$$$ || { cat /tmp/staithe-imports.$$$$; exit 1; }; rm -f /tmp/staithe-imports.$$$$
+	@$(BIN)/python tools/dev/lock.py --check
+	@$(BIN)/python -m staithe.render check
+	@$(BIN)/python samples/build.py --check
+	@$(BIN)/python samples/check.py > /dev/null
+	@$(PYTEST) -q tests/architecture tests/contract/test_rendered_files.py
+	@echo "✓ check"
+
+test-unit: $(STAMP) ## Unit tests only
+	@$(PYTEST) -q libs services tools samples
+
+test: $(STAMP) ## Everything: unit, architecture, contract, integration, security and end-to-end tests on real processes
+	@$(PYTEST) -q libs services tools samples tests
+
+bench: $(STAMP) ## Retrieval quality and throughput on the real stack; writes docs/benchmarks.md
+	@$(BIN)/python tests/benchmarks/run.py
+
+format: $(STAMP) ## Format and mend what can be mended
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+lock: $(STAMP) ## Resolve dependencies anew into requirements/ (needs uv)
+	@$(BIN)/python tools/dev/lock.py
+
+clean: ## Remove the local stack's state and the virtual environment (caches outside the tree stay)
+	@test ! -x $(BIN)/staithe || $(BIN)/staithe down 2> /dev/null || true
+	@rm -rf .staithe $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

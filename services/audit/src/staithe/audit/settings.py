@@ -1,0 +1,18 @@
+"""Settings of the audit service, `STAITHE_AUDIT_…`."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from staithe.kernel.settings import ServiceSettings
+
+
+class AuditSettings(ServiceSettings):
+    """Settings `STAITHE_AUDIT_…`."""
+
+    keyring_file: Path = Field(description="Keyring: seals `dead-letter`.")
+    signing_key_file: Path = Field(description="Ed25519 seed that signs checkpoints.")
+    log_dir: Path = Field(description="Folder of the log (tlog-tiles).")
+    index_file: Path = Field(description="SQLite index of event ids; rebuilt from the log when it is gone.")
+    vkey_file: Path = Field(description="Where to publish the log's verification key, one line.")
+    origin: str = Field(description="The log's name, such as audit.example.com/staithe.")

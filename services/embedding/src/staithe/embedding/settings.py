@@ -1,0 +1,15 @@
+"""Settings of the embedding service, `STAITHE_EMBEDDING_…`."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from staithe.kernel.settings import LineageSettings, ServiceSettings
+
+
+class EmbeddingSettings(ServiceSettings, LineageSettings):
+    """Settings `STAITHE_EMBEDDING_…`."""
+
+    keyring_file: Path = Field(description="Keyring: seals `chunk` and `dead-letter`.")
+    model_cache_dir: Path = Field(description="Folder below which the prepared model lies; its hashes are verified.")
+    concurrency: int = Field(default=2, ge=1, le=64, description="Documents embedded at once: one per core.")
