@@ -1,8 +1,9 @@
 """Avro in Confluent's wire format: byte 0, four bytes of schema id, the Avro body (Avro 1.12 specification).
 
 Reader schemas are pinned by the caller. Writer schemas come from the registry and are hostile until checked:
-recursive types and arrays of zero-size items would crash or exhaust the decoder, so they are refused at load;
-bytes after the body are refused too, because the decoder would silently ignore them.
+recursive types would crash the decoder and types of zero size would keep it busy without end, so both are refused
+at load; bytes after the body are refused too, because the decoder would silently ignore them. Logical types are
+dropped: a writer's annotation must not decide which Python type a field of ours becomes.
 """
 
 import io
@@ -24,7 +25,7 @@ from staithe.kernel.events import EVENT_CLASSES, Event
 
 MAGIC: Final = 0
 HEADER_BYTES: Final = 5
-SCHEMA_BYTES_MAX: Final = 256 * 1024
+SCHEMA_CHARACTERS_MAX: Final = 256 * 1024
 """Our largest schema is 6 KB; a writer's schema has no reason to be 40 times larger."""
 SCHEMA_DEPTH_MAX: Final = 32
 """Our deepest schema nests 5 levels; the decoder recurses once per level."""
@@ -71,7 +72,6 @@ class EventSchema:
             EOFError,
             OverflowError,
             MemoryError,
-            StopIteration,
         ) as error:
             raise InvalidEvent(f"body does not decode as {self.name}", reason_code="EVENT_UNDECODABLE") from error
         except fastavro.read.SchemaResolutionError as error:
@@ -98,7 +98,7 @@ def load_event_schemas(folder: Path) -> Mapping[str, EventSchema]:
     """All pinned schemas of `folder`; raises ConfigurationError when one is missing or refused."""
     try:
         return {name: EventSchema(name, (folder / f"{name}.avsc").read_text()) for name in EVENT_CLASSES}
-    except (OSError, InvalidEvent) as error:
+    except (OSError, UnicodeDecodeError, InvalidEvent) as error:
         raise ConfigurationError(
             f"schemas folder {folder} is not usable ({error}); set STAITHE_…_SCHEMAS_DIR to the repository's schemas/",
             reason_code="SCHEMAS_UNREADABLE",
@@ -107,15 +107,15 @@ def load_event_schemas(folder: Path) -> Mapping[str, EventSchema]:
 
 def parse_schema(text: str) -> dict[str, Any]:
     """A parsed Avro schema; raises InvalidEvent when it is too large, malformed, or of a banned shape."""
-    if len(text.encode()) > SCHEMA_BYTES_MAX:
+    if len(text) > SCHEMA_CHARACTERS_MAX:
         raise InvalidEvent("schema is too large", reason_code="SCHEMA_REFUSED")
     try:
-        raw = json.loads(text)
+        raw = json.loads(text, object_hook=_without_logical_type)
         _Shape().check(raw)
         parsed = fastavro.schema.parse_schema(raw)
     except InvalidEvent:
         raise
-    except (ValueError, TypeError, KeyError, RecursionError, fastavro.schema.SchemaParseException) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, fastavro.schema.SchemaParseException) as error:
         raise InvalidEvent("schema is malformed", reason_code="SCHEMA_REFUSED") from error
     if not isinstance(parsed, dict) or parsed.get("type") != "record":
         raise InvalidEvent("schema is not a record", reason_code="SCHEMA_REFUSED")
@@ -123,50 +123,68 @@ def parse_schema(text: str) -> dict[str, Any]:
 
 
 class _Shape:
-    """Walks a schema, refusing recursion, depth and arrays of nothing."""
+    """Walks a schema, refusing recursion, depth, and types whose values take no bytes.
+
+    Where every value takes a byte, a body bounds the decoder's work; `null` takes its byte as a branch of a union.
+    """
 
     def __init__(self) -> None:
-        self._may_be_empty: dict[str, bool] = {}
+        self._heights: dict[str, int] = {}
 
-    def check(self, schema: Any, open_names: tuple[str, ...] = (), depth: int = 0) -> bool:
-        """Whether values of `schema` may take zero bytes; raises InvalidEvent when the shape is banned."""
-        if depth > SCHEMA_DEPTH_MAX:
-            raise InvalidEvent("schema nests too deeply", reason_code="SCHEMA_REFUSED")
+    def check(self, schema: Any, open_names: tuple[str, ...] = (), depth: int = 0) -> int:
+        """How many levels `schema` has, named types followed; raises InvalidEvent when the shape is banned."""
         if isinstance(schema, str):
-            return self._reference(schema, open_names)
-        if isinstance(schema, list):
-            for branch in schema:
-                self.check(branch, open_names, depth + 1)
-            return False
-        empty = self._complex(schema, open_names, depth + 1)
-        if "name" in schema:
-            self._may_be_empty[_short(schema["name"])] = empty
-        return empty
+            height = self._reference(schema, open_names)
+        elif depth > SCHEMA_DEPTH_MAX:
+            height = depth
+        elif isinstance(schema, list):
+            branches = [self.check(branch, open_names, depth + 1) for branch in schema if branch != "null"]
+            height = 1 + max(branches, default=0)
+        else:
+            height = 1 + self._complex(schema, open_names, depth + 1)
+            if "name" in schema:
+                name = _short(schema["name"])
+                self._heights[name] = max(height, self._heights.get(name, 0))
+        if depth + height > SCHEMA_DEPTH_MAX:
+            raise InvalidEvent("schema nests too deeply", reason_code="SCHEMA_REFUSED")
+        return height
 
-    def _reference(self, name: str, open_names: tuple[str, ...]) -> bool:
+    def _reference(self, name: str, open_names: tuple[str, ...]) -> int:
         if _short(name) in open_names:
             raise InvalidEvent("schema is recursive", reason_code="SCHEMA_REFUSED")
-        return name == "null" or self._may_be_empty.get(_short(name), False)
+        if name == "null":
+            raise _zero_size()
+        return self._heights.get(_short(name), 0)
 
-    def _complex(self, schema: Mapping[str, Any], open_names: tuple[str, ...], depth: int) -> bool:
+    def _complex(self, schema: Mapping[str, Any], open_names: tuple[str, ...], depth: int) -> int:
         match schema["type"]:
             case "record" | "error":
                 inside = (*open_names, _short(schema["name"]))
-                sizes = [self.check(each["type"], inside, depth) for each in schema["fields"]]
-                return all(sizes)
+                heights = [self.check(each["type"], inside, depth) for each in schema["fields"]]
+                if not heights:
+                    raise _zero_size()
+                return max(heights)
             case "array":
-                if self.check(schema["items"], open_names, depth):
-                    raise InvalidEvent("schema has an array of zero-size items", reason_code="SCHEMA_REFUSED")
-                return False
+                return self.check(schema["items"], open_names, depth)
             case "map":
-                self.check(schema["values"], open_names, depth)
-                return False
+                return self.check(schema["values"], open_names, depth)
             case "fixed":
-                return bool(schema["size"] == 0)
+                if not schema["size"] > 0:
+                    raise _zero_size()
+                return 0
             case "enum":
-                return False
+                return 0
             case inner:
                 return self.check(inner, open_names, depth)
+
+
+def _zero_size() -> InvalidEvent:
+    return InvalidEvent("schema has a type whose values take no bytes", reason_code="SCHEMA_REFUSED")
+
+
+def _without_logical_type(schema: dict[str, Any]) -> dict[str, Any]:
+    schema.pop("logicalType", None)
+    return schema
 
 
 def _short(name: str) -> str:

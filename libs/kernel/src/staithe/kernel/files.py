@@ -17,28 +17,41 @@ def read_secret(path: Path) -> bytes:
     Raises ConfigurationError when it is missing, readable by others, or larger than SECRET_BYTES_MAX.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        # O_NONBLOCK: opening a named pipe would wait for its writer for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise ConfigurationError(
             f"cannot read the secret file {path} ({error.strerror}); create it, or run `staithe up` for a local stack",
             reason_code="SECRET_UNREADABLE",
         ) from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
             raise ConfigurationError(
                 f"{path} must be a regular file that only its owner may read: run `chmod 600 {path}`",
                 reason_code="SECRET_EXPOSED",
             )
-        content = file.read(SECRET_BYTES_MAX + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(SECRET_BYTES_MAX + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > SECRET_BYTES_MAX:
         raise ConfigurationError(f"{path} is too large for a secret", reason_code="SECRET_TOO_LARGE")
     return content
 
 
 def read_password(path: Path) -> str:
-    """The first line of an owner-only file, without its newline; raises ConfigurationError as read_secret does."""
-    return read_secret(path).decode().strip("\r\n")
+    """The first line of an owner-only file, without its newline.
+
+    Raises ConfigurationError as read_secret does, and when that line is empty or no UTF-8.
+    """
+    try:
+        password = read_secret(path).decode().split("\n", 1)[0].rstrip("\r")
+    except UnicodeDecodeError:
+        password = ""
+    if not password:
+        raise ConfigurationError(f"{path} holds no password on its first line", reason_code="PASSWORD_MALFORMED")
+    return password
 
 
 def write_secret(path: Path, content: bytes) -> None:

@@ -8,11 +8,11 @@ code was right, only that this stage's key signed exactly this.
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from staithe.kernel.crypto.signing import Signer, verify
+from staithe.kernel.crypto.signing import PUBLIC_KEY_BYTES, Signer, verify
 from staithe.kernel.errors import ConfigurationError, Integrity, InvalidEvent
 from staithe.kernel.events import DocumentEvent, LineageStep
 from staithe.kernel.limits import LINEAGE_STEPS_MAX
@@ -31,8 +31,11 @@ def sha256(content: bytes) -> bytes:
 def load_trusted_keys(path: Path) -> TrustedKeys:
     """The public keys in a trust file; raises ConfigurationError when it is not usable."""
     try:
-        return {name: base64.b64decode(key, validate=True) for name, key in json.loads(path.read_text()).items()}
-    except (OSError, ValueError, AttributeError) as error:
+        keys = {name: base64.b64decode(key, validate=True) for name, key in json.loads(path.read_text()).items()}
+        if any(len(key) != PUBLIC_KEY_BYTES for key in keys.values()):
+            raise ValueError
+        return keys
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"{path} is no trust file", reason_code="TRUST_UNREADABLE") from error
 
 
@@ -94,9 +97,13 @@ def _signed_bytes(event: DocumentEvent, before: Sequence[LineageStep], step: Lin
     access = event.access
     fields = [
         _DOMAIN, event.tenant_id.encode(), event.document_id.encode(), str(event.document_version).encode(),
-        event.operation.value.encode(), access.tier.name.encode(), "\n".join(access.groups).encode(),
+        event.operation.value.encode(), access.tier.name.encode(), _joined(each.encode() for each in access.groups),
         access.classification.value.encode(), str(event.retention_until).encode(), event.residency.encode(),
         event.content_sha256, before[-1].signature if before else b"",
         step.service.encode(), step.code_version.encode(), step.input_sha256, step.output_sha256,
     ]  # fmt: skip
+    return _joined(fields)
+
+
+def _joined(fields: Iterable[bytes]) -> bytes:
     return b"".join(len(each).to_bytes(4, "big") + each for each in fields)

@@ -55,7 +55,8 @@ def load_settings(settings_class: type[Settings], service: str) -> Settings:
     """The settings of `service` from the environment; raises ConfigurationError that names each fault."""
     prefix = f"STAITHE_{service.upper()}_"
     known = {prefix + name.upper() for name in settings_class.model_fields}
-    unknown = sorted(name for name in os.environ if name.startswith(prefix) and name not in known)
+    # Upper case, because pydantic reads the environment without regard to case.
+    unknown = sorted(name for name in os.environ if name.upper().startswith(prefix) and name.upper() not in known)
     if unknown:
         raise ConfigurationError(
             f"unknown setting {unknown[0]}: remove it or correct its name", reason_code="SETTING_UNKNOWN"

@@ -6,6 +6,7 @@ careless line cannot leak a document. Trace context is W3C Trace Context in reco
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
@@ -82,8 +83,8 @@ def configure_logging(service: str, *, replica: int, level: str, metrics: Metric
             del fields[name]
             metrics.dropped_log_fields.inc()
         for name, value in fields.items():
-            if isinstance(value, str):
-                fields[name] = value[:LOG_VALUE_CHARACTERS_MAX]
+            if not isinstance(value, bool | int | float | None):
+                fields[name] = str(value)[:LOG_VALUE_CHARACTERS_MAX]
         return fields
 
     structlog.configure(
@@ -123,12 +124,13 @@ class Tracer:
 
 
 _TRACE_HEADERS: Final = frozenset({"traceparent", "tracestate"})
-TRACEPARENT_CHARACTERS: Final = 55
+_TRACEPARENT: Final = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context, version 00 to fe: anything else in that header could be content."""
 
 
 def traceparent_of(headers: Headers) -> str:
     """The traceparent in `headers`, or the empty string when there is none of the right form."""
     for name, value in headers:
-        if name == "traceparent" and len(value) == TRACEPARENT_CHARACTERS and value.isascii():
+        if name == "traceparent" and _TRACEPARENT.fullmatch(value):
             return value.decode()
     return ""

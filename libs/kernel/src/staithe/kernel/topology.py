@@ -4,9 +4,10 @@ Everything that needs the map (the local stack, rendering, the broker's ACLs, th
 so that they cannot disagree. Unknown keys are refused: a typo must fail at start, not open a door.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -14,6 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from staithe.kernel.errors import ConfigurationError
 
 DEAD_LETTER_SUFFIX = ".dlq"
+
+_PRINCIPAL_NAME: Final = re.compile("[a-z][a-z0-9_]{0,31}")
+"""No `*`, which Kafka reads as everybody; no hyphen, because the prefix `<name>-` must belong to one service only."""
+_TOPIC_NAME: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+"""No `*`, which Kafka reads as every topic."""
 
 
 class _Strict(BaseModel):
@@ -117,6 +123,16 @@ class Topology(_Strict):
     principals: Mapping[str, Principal]
 
     @model_validator(mode="after")
+    def _every_name_is_plain(self) -> "Topology":
+        for name in (*self.services, *self.principals):
+            if not _PRINCIPAL_NAME.fullmatch(name):
+                raise ValueError(f"{name} is no name for a service or principal: one word of a-z, 0-9 and _")
+        for name in self.topics:
+            if not _TOPIC_NAME.fullmatch(name) or name.endswith(DEAD_LETTER_SUFFIX):
+                raise ValueError(f"{name} is no name for a topic: words of a-z, 0-9, _ and -, joined by dots, not .dlq")
+        return self
+
+    @model_validator(mode="after")
     def _every_name_exists(self) -> "Topology":
         named_by = {name: (*each.consumes, *each.produces, *each.follows) for name, each in self.services.items()}
         named_by |= {name: (*each.consumes, *each.produces) for name, each in self.principals.items()}
@@ -190,5 +206,5 @@ def load_topology(path: Path) -> Topology:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "top level"
         raise ConfigurationError(f"{path}: {place}: {first['msg']}", reason_code="TOPOLOGY_INVALID") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is not valid YAML", reason_code="TOPOLOGY_INVALID") from error

@@ -24,6 +24,7 @@ FORMAT: Final = b"\x01"
 """First byte of every sealed blob, so that another scheme can follow this one."""
 _SUITE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 OVERHEAD_BYTES: Final = 1 + 32 + 16
+_KEY_BYTES: Final = 32
 
 KeyTable = Mapping[str, Mapping[str, bytes]]
 """purpose → tenant → 32 raw key bytes."""
@@ -140,9 +141,12 @@ def _read_table(path: Path, name: str) -> KeyTable:
         keyring = json.loads(read_secret(path))
         if keyring["version"] != 1:
             raise ValueError
-        return {
+        table = {
             purpose: {tenant: base64.b64decode(key, validate=True) for tenant, key in tenants.items()}
             for purpose, tenants in keyring[name].items()
         }
-    except (ValueError, KeyError, AttributeError) as error:
+        if any(len(key) != _KEY_BYTES for tenants in table.values() for key in tenants.values()):
+            raise ValueError
+        return table
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"{path} is no keyring", reason_code="KEYRING_MALFORMED") from error

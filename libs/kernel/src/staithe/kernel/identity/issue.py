@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from staithe.kernel.errors import ConfigurationError
@@ -49,7 +50,7 @@ class DevelopmentIssuer:
         """The issuer whose key is in `key_file`; raises ConfigurationError when it is not usable."""
         try:
             return cls(issuer_url, ECKey.import_key(json.loads(read_secret(key_file))))
-        except ValueError as error:
+        except (ValueError, TypeError, JoseError) as error:
             raise ConfigurationError(f"{key_file} is no JSON Web Key", reason_code="ISSUER_KEY_MALFORMED") from error
 
     def public_keys(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ KEYS_SECONDS_MAX later), and possession (`cnf`), so a stolen token works until i
 
 import asyncio
 import json
+import math
 import ssl
 from typing import Any, Final, Protocol, TypeGuard
 
@@ -45,16 +46,27 @@ class DiscoveredKeys:
     def __init__(self, issuer_url: str, tls: ssl.SSLContext, clock: Clock) -> None:
         self._issuer_url, self._tls, self._clock = issuer_url.rstrip("/"), tls, clock
         self._keys: KeySet | None = None
-        self._fetched_at = 0.0
+        self._fetched_at = self._tried_at = 0.0
         self._lock = asyncio.Lock()
 
     async def keys(self, *, fresh: bool) -> KeySet:
+        # Looked at before the lock, too: callers whose key is known never wait for a fetch that a forged id caused.
+        known = self._usable(fresh)
+        if known is not None:
+            return known
         async with self._lock:
-            age_max = KEYS_SECONDS_MIN if fresh else KEYS_SECONDS_MAX
-            if self._keys is None or self._clock.monotonic() - self._fetched_at > age_max:
-                self._keys = await self._fetch()
+            known = self._usable(fresh)
+            if known is None:
+                self._tried_at = self._clock.monotonic()
+                known = self._keys = await self._fetch()
                 self._fetched_at = self._clock.monotonic()
-            return self._keys
+            return known
+
+    def _usable(self, fresh: bool) -> KeySet | None:
+        now = self._clock.monotonic()
+        if now - self._fetched_at > KEYS_SECONDS_MAX or (fresh and now - self._tried_at > KEYS_SECONDS_MIN):
+            return None
+        return self._keys
 
     async def _fetch(self) -> KeySet:
         timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS_MAX)
@@ -65,7 +77,7 @@ class DiscoveredKeys:
                 if discovered.get("issuer") != self._issuer_url:
                     raise AccessDenied("the issuer's discovery names another issuer", reason_code="ISSUER_MISMATCH")
                 return KeySet.import_key_set(await _get_json(session, str(discovered["jwks_uri"])))  # type: ignore[arg-type]
-        except (aiohttp.ClientError, TimeoutError, KeyError, ValueError, JoseError) as error:
+        except (aiohttp.ClientError, TimeoutError, KeyError, TypeError, ValueError, JoseError) as error:
             raise Unavailable("the token issuer's keys cannot be fetched", reason_code="ISSUER_UNAVAILABLE") from error
 
 
@@ -96,7 +108,7 @@ class TokenVerifier:
             raise AccessDenied("token is larger than 8 KiB", reason_code="TOKEN_TOO_LARGE")
         try:
             decoded = await self._decode(token)
-        except (JoseError, ValueError, TypeError, KeyError, UnicodeError) as error:
+        except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise AccessDenied(
                 "token is malformed or its signature does not verify", reason_code="TOKEN_INVALID"
             ) from error
@@ -128,4 +140,4 @@ class TokenVerifier:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

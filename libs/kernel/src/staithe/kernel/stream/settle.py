@@ -29,6 +29,9 @@ AUDIT_TOPIC: Final = "audit.events.v1"
 DEAD_LETTER_PURPOSE: Final = "dead-letter"
 OPERATOR_TENANT: Final = "staithe"
 """Dead letters may not decode, so their tenant is unknown: they are sealed to the operator."""
+DEAD_LETTER_VALUE_BYTES_MAX: Final = 8 * 1024 * 1024 - 64 * 1024
+"""What fits one record with its envelope. A longer value, which compression let through, is kept up to here:
+a dead letter too large to produce would stop the stream at the same record for ever."""
 DEAD_LETTERS_PER_MINUTE_MAX: Final = 600
 """Ten a second: above this it is no bad document but a bad deployment, and the topic must not drain into the dlq."""
 
@@ -181,13 +184,17 @@ class Settler:
 
 
 def dead_letter(service: str, record: Record, error: InvalidEvent, sealer: Sealer, *, now_ms: int) -> DeadLettered:
-    """The dead letter for a record: where it was, why it failed, and all its bytes, sealed to the operator."""
+    """The dead letter for a record: where it was, why it failed, and its bytes, sealed to the operator.
+
+    `record_sha256` and `record_bytes` are of the whole value even where DEAD_LETTER_VALUE_BYTES_MAX cut it.
+    """
     place = f"{record.topic}/{record.partition}/{record.offset}"
     key, value = record.key or b"", record.value or b""
+    kept = value[: max(0, DEAD_LETTER_VALUE_BYTES_MAX - len(key))]
     context = SealContext(DEAD_LETTER_PURPOSE, OPERATOR_TENANT, place, 0)
     return DeadLettered(
         event_id=new_event_id(now_ms), occurred_at=now_ms, service=service, topic=record.topic,
         partition=record.partition, offset=record.offset, reason_code=error.reason_code, message=error.message,
-        sealed_record=sealer.seal(context, len(key).to_bytes(4, "big") + key + value),
+        sealed_record=sealer.seal(context, len(key).to_bytes(4, "big") + key + kept),
         record_sha256=sha256(value), record_bytes=len(value), traceparent=traceparent_of(record.headers),
     )  # fmt: skip
