@@ -61,7 +61,7 @@ class EventSchema:
         """
         schema_id, body = split_frame(record_value)
         writer = writer_schema(schema_id)
-        stream = io.BytesIO(body)
+        stream = _Body(body)
         try:
             decoded: Any = fastavro.schemaless_reader(stream, dict(writer), self._parsed)
         except (
@@ -72,16 +72,27 @@ class EventSchema:
             EOFError,
             OverflowError,
             MemoryError,
+            StopIteration,
         ) as error:
             raise InvalidEvent(f"body does not decode as {self.name}", reason_code="EVENT_UNDECODABLE") from error
         except fastavro.read.SchemaResolutionError as error:
             raise InvalidEvent(
                 f"written under a schema that {self.name} cannot read", reason_code="SCHEMA_INCOMPATIBLE"
             ) from error
-        if stream.read(1):
+        if stream.tell() != len(body):
             raise InvalidEvent("bytes follow the event", reason_code="TRAILING_BYTES")
         event: Event = _from_avro(self.event_class, decoded)
         return event
+
+
+class _Body(io.BytesIO):
+    """Refuses to read past its end: where the decoder skips a field it takes a short read for a whole one."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        piece = super().read(size)
+        if size is None or len(piece) != size:
+            raise EOFError
+        return piece
 
 
 def split_frame(record_value: bytes | None) -> tuple[int, bytes]:
@@ -115,7 +126,14 @@ def parse_schema(text: str) -> dict[str, Any]:
         parsed = fastavro.schema.parse_schema(raw)
     except InvalidEvent:
         raise
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, fastavro.schema.SchemaParseException) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+        fastavro.schema.SchemaParseException,
+    ) as error:
         raise InvalidEvent("schema is malformed", reason_code="SCHEMA_REFUSED") from error
     if not isinstance(parsed, dict) or parsed.get("type") != "record":
         raise InvalidEvent("schema is not a record", reason_code="SCHEMA_REFUSED")
@@ -136,7 +154,7 @@ class _Shape:
         if isinstance(schema, str):
             height = self._reference(schema, open_names)
         elif depth > SCHEMA_DEPTH_MAX:
-            height = depth
+            height = 0
         elif isinstance(schema, list):
             branches = [self.check(branch, open_names, depth + 1) for branch in schema if branch != "null"]
             height = 1 + max(branches, default=0)

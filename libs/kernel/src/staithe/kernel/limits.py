@@ -5,6 +5,12 @@ from typing import Final
 DOCUMENT_BYTES_MAX: Final = 512 * 1024
 """An inline document. Larger ones need a claim check; an event bus is no file store."""
 
+RECORD_BYTES_MAX: Final = 8 * 1024 * 1024
+"""The same as topology.yaml's `record_bytes_max`: what a topic takes, so what a stage may put out."""
+
+DEAD_LETTER_OVERHEAD_BYTES: Final = 64 * 1024
+"""A dead letter holds the whole record and says where it was; its topic takes this much more than the others."""
+
 TEXT_CHARACTERS_MAX: Final = 512 * 1024
 """Parsed text of one document: about 700 chunks, which still fit one chunks.embedded.v1 event."""
 

@@ -34,9 +34,9 @@ def load_trusted_keys(path: Path) -> TrustedKeys:
         keys = {name: base64.b64decode(key, validate=True) for name, key in json.loads(path.read_text()).items()}
         if any(len(key) != PUBLIC_KEY_BYTES for key in keys.values()):
             raise ValueError
-        return keys
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"{path} is no trust file", reason_code="TRUST_UNREADABLE") from error
+    return keys
 
 
 class LineageAuthor:

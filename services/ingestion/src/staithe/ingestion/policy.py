@@ -1,5 +1,6 @@
 """Decides whether a submitted document may enter, and under which version. Pure."""
 
+import re
 from typing import Final
 
 from staithe.kernel.errors import InvalidEvent
@@ -20,7 +21,7 @@ FUTURE_MS_MAX: Final = 24 * 3600 * 1000
 """A source's clock may be a day ahead; further, its version would shut out honest ones for as long."""
 VERSION_MAX: Final = (1 << 53) - 1
 """The largest whole number that JSON readers keep exactly (RFC 8259)."""
-RESIDENCY_CHARACTERS_MAX: Final = 16
+_RESIDENCY: Final = re.compile("[A-Za-z0-9]{1,16}")
 ERASED_ACCESS: Final = Access(Tier.ENGINEERING, (), Classification.RESTRICTED)
 """Labels of an erasure that names none: the narrowest there are."""
 
@@ -38,7 +39,7 @@ def check_submitted(event: DocumentSubmitted, *, now_ms: int) -> Access:
         raise InvalidEvent("occurred_at must be a time in milliseconds, not in the future", reason_code="OCCURRED_AT")
     if not 0 < version_of(event) <= VERSION_MAX:
         raise InvalidEvent(f"document_version must be 0 to {VERSION_MAX}", reason_code="VERSION_RANGE")
-    if not 0 < len(event.residency) <= RESIDENCY_CHARACTERS_MAX or not event.residency.isalnum():
+    if not _RESIDENCY.fullmatch(event.residency):
         raise InvalidEvent("residency must be a short code such as 'eu'", reason_code="RESIDENCY_MALFORMED")
     if len(event.source) > SOURCE_CHARACTERS_MAX or len(event.name) > NAME_CHARACTERS_MAX:
         raise InvalidEvent("source or name is too long", reason_code="NAME_TOO_LONG")
@@ -58,10 +59,14 @@ def _check_upsert(event: DocumentSubmitted, *, now_ms: int) -> Access:
         raise InvalidEvent("content does not match the source's content_sha256", reason_code="CONTENT_HASH_MISMATCH")
     if event.retention_until is not None and event.retention_until <= now_ms:
         raise InvalidEvent("retention_until has passed: the document may not be kept", reason_code="RETENTION_PASSED")
-    return Access(event.access.tier, access_groups(event.access.groups), event.access.classification)
+    return _normalised(event.access)
 
 
 def _check_erasure(event: DocumentSubmitted) -> Access:
     if event.content:
         raise InvalidEvent("an erasure carries no content", reason_code="ERASURE_WITH_CONTENT")
-    return event.access or ERASED_ACCESS
+    return _normalised(event.access) if event.access is not None else ERASED_ACCESS
+
+
+def _normalised(access: Access) -> Access:
+    return Access(access.tier, access_groups(access.groups), access.classification)

@@ -1,7 +1,7 @@
 """Normalises text so that what people see, what detectors see and what is indexed are the same. Pure.
 
 Removed: tag characters, bidirectional controls, zero-width and other invisible characters (joiners stay inside
-words of scripts that need them), C0/C1 controls but line feed and tab. Then NFKC (Unicode Standard Annex 15).
+words of scripts that need them), C0/C1 controls but line feed and tab; all in NFKC (Unicode Standard Annex 15).
 Spans downstream count characters of the result; the map back to the original is the full sanitization issue's.
 """
 
@@ -11,7 +11,7 @@ from typing import Final
 
 _INVISIBLE: Final = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff\U0001d173-\U0001d17a"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U000e0000-\U000e0fff\U0001d173-\U0001d17a"
     "\x00-\x08\x0b-\x1f\x7f-\x9f]"
 )
 _JOINER: Final = re.compile("[\u200c\u200d]")
@@ -25,7 +25,8 @@ def normalise(text: str) -> tuple[str, int]:
     """The normalised text, and how many invisible characters were removed."""
     if text.isascii() and not _INVISIBLE.search(text):
         return text, 0
-    without, removed = _INVISIBLE.subn("", text)
+    # First NFKC, so that joiners are judged by the letters people will read; again, because removal lets marks combine.
+    without, removed = _INVISIBLE.subn("", unicodedata.normalize("NFKC", text))
     without, joiners = _drop_loose_joiners(without)
     return unicodedata.normalize("NFKC", without), removed + joiners
 

@@ -40,7 +40,8 @@ class SanitizationStage:
         self._verifier.verify(event, output_sha256=before)
         verdict = self._sanitizer.decide(name=event.name, title=title, text=text)
         traceparent = traceparent_of(headers)
-        if verdict.reason_codes:
+        # An erasure is never held, whatever its name says: it must reach the index.
+        if verdict.reason_codes and event.operation is Operation.UPSERT:
             return self._hold(event, verdict, before, traceparent)
         return self._pass_on(event, verdict, before, traceparent)
 
@@ -51,7 +52,7 @@ class SanitizationStage:
         try:
             opened: dict[str, Any] = json.loads(self._opener.open(context, event.sealed_text))
             return str(opened["title"]), str(opened["text"])
-        except (Integrity, ValueError, KeyError) as error:
+        except (Integrity, ValueError, KeyError, TypeError) as error:
             raise InvalidEvent("the sealed text does not open", reason_code="SEAL_BROKEN") from error
 
     def _pass_on(self, event: DocumentIngested, verdict: Verdict, before: bytes, traceparent: str) -> list[Emit]:

@@ -75,6 +75,7 @@ class Supervisor:
             waits = [pool.submit(self._wait, each) for each in wave]
         for wait in waits:
             wait.result()
+        self._write_state()
 
     @staticmethod
     def _wait(each: Managed) -> None:
@@ -126,6 +127,9 @@ class Supervisor:
         self.state_file.unlink(missing_ok=True)
 
     def _write_state(self) -> None:
-        processes = {name: {"pid": each.pid, "state": each.state.value} for name, each in self.managed.items()}
+        processes = {
+            name: {"pid": each.pid, "state": each.state.value, "restarts": each.restarts}
+            for name, each in self.managed.items()
+        }
         state = {"supervisor_pid": os.getpid(), "processes": processes}
         write_atomically(self.state_file, json.dumps(state, indent=1).encode(), mode=0o600)

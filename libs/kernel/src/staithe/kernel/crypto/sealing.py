@@ -147,6 +147,6 @@ def _read_table(path: Path, name: str) -> KeyTable:
         }
         if any(len(key) != _KEY_BYTES for tenants in table.values() for key in tenants.values()):
             raise ValueError
-        return table
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"{path} is no keyring", reason_code="KEYRING_MALFORMED") from error
+    return table

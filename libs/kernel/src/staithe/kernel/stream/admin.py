@@ -25,8 +25,9 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from staithe.kernel.limits import DEAD_LETTER_OVERHEAD_BYTES
 from staithe.kernel.stream.client import REQUEST_SECONDS_MAX, KafkaAccess, wrap
-from staithe.kernel.topology import Grant, Topic, Topology
+from staithe.kernel.topology import DEAD_LETTER_SUFFIX, Grant, Topic, Topology
 
 SCRAM_ITERATIONS: Final = 8192
 _RESOURCES: Final = {
@@ -134,7 +135,8 @@ def _topic_config(topic: Topic, topology: Topology) -> dict[str, str]:
     keep = {"cleanup.policy": "compact"} if topic.compacted else {"cleanup.policy": "delete"}
     if hours is not None:
         keep["retention.ms"] = str(hours * 3_600_000)
-    return keep | {"max.message.bytes": str(topology.limits.record_bytes_max)}
+    extra = DEAD_LETTER_OVERHEAD_BYTES if topic.name.endswith(DEAD_LETTER_SUFFIX) else 0
+    return keep | {"max.message.bytes": str(topology.limits.record_bytes_max + extra)}
 
 
 def _binding(grant: Grant) -> AclBinding:

@@ -36,9 +36,9 @@ class KafkaAccess:
         """The access that a service's settings describe."""
         return cls(settings.kafka_bootstrap, service, settings.kafka_password_file, settings.ca_file)
 
-    def config(self, **overrides: Any) -> dict[str, Any]:
-        """librdkafka configuration; `overrides` use underscores for dots."""
-        common = {
+    def config(self, *, denial: "DenialWatch | None" = None, **overrides: Any) -> dict[str, Any]:
+        """librdkafka configuration; `overrides` use underscores for dots, `denial` hears of refused identities."""
+        common: dict[str, Any] = {
             "bootstrap.servers": self.bootstrap,
             "security.protocol": "SASL_SSL",
             "sasl.mechanism": "SCRAM-SHA-512",
@@ -51,7 +51,26 @@ class KafkaAccess:
             "reconnect.backoff.max.ms": 1000,
             "log_level": 0,
         }
+        if denial is not None:
+            common["error_cb"] = denial
         return common | {name.replace("_", "."): value for name, value in overrides.items()}
+
+
+class DenialWatch:
+    """Remembers that the broker refused our identity: librdkafka tells only `error_cb`, and tries for ever."""
+
+    def __init__(self) -> None:
+        self._denial: AccessDenied | None = None
+
+    def __call__(self, error: KafkaError) -> None:
+        failure = wrap(error, "connecting")
+        if isinstance(failure, AccessDenied):
+            self._denial = failure
+
+    def check(self) -> None:
+        """Raise AccessDenied if the broker has refused us."""
+        if self._denial is not None:
+            raise self._denial
 
 
 def wrap(error: KafkaException | KafkaError, doing: str) -> StaitheError:

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from staithe.kernel.errors import Unavailable
 from staithe.kernel.events import Event
+from staithe.kernel.limits import DEAD_LETTER_OVERHEAD_BYTES, RECORD_BYTES_MAX
 from staithe.kernel.stream.client import KafkaAccess, wrap
 from staithe.kernel.stream.registry import EventCodec
 from staithe.kernel.telemetry import Headers
@@ -36,7 +37,8 @@ class Publisher:
         self._producer = Producer(
             access.config(
                 acks="all", enable_idempotence=True, linger_ms=2, compression_type="zstd",
-                message_timeout_ms=int(DELIVERY_SECONDS_MAX * 1000), message_max_bytes=8 * 1024 * 1024,
+                message_timeout_ms=int(DELIVERY_SECONDS_MAX * 1000),
+                message_max_bytes=RECORD_BYTES_MAX + DEAD_LETTER_OVERHEAD_BYTES,
                 queue_buffering_max_kbytes=QUEUE_KIBIBYTES_MAX, queue_buffering_max_messages=QUEUE_RECORDS_MAX,
             )
         )  # fmt: skip

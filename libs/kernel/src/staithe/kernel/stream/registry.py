@@ -31,6 +31,10 @@ class Registry:
         )
         self._writers: dict[int, Mapping[str, Any]] = {}
 
+    def close(self) -> None:
+        """Let the connections go; call nothing afterwards."""
+        self._client.close()
+
     def writer_schema(self, schema_id: int) -> Mapping[str, Any]:
         """The checked schema with this id.
 
@@ -106,6 +110,10 @@ class EventCodec:
         self._subjects = {topic.name: topic.subject for topic in topology.all_topics()}
         self._registry = registry
         self._ids: dict[str, int] = {}
+
+    def close(self) -> None:
+        """Let the registry's connections go; call nothing afterwards."""
+        self._registry.close()
 
     def encode(self, topic: str, event: Event) -> bytes:
         """`event` as a record value for `topic`; raises InvalidEvent, ConfigurationError or Unavailable."""

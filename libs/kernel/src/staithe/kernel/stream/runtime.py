@@ -3,35 +3,32 @@
 What holds whenever this process dies: either the batch's outputs and its committed offsets are all visible, or none
 are (Kafka transactions, KIP-98 and KIP-447). Effects outside Kafka are the stage's own; it must be idempotent.
 
-A watchdog ends the process when a transaction passes its deadline, because librdkafka can hang for ever in
-send_offsets_to_transaction after a broker crash; whoever supervises the process starts it again.
+A fatal error ends the stream and with it the process: whoever supervises it starts it again, from what is committed.
 """
 
-import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from staithe.kernel.clock import Clock
-from staithe.kernel.errors import Integrity, StaitheError
+from staithe.kernel.errors import Integrity, StaitheError, Unavailable
 from staithe.kernel.limits import BATCH_RECORDS_MAX, BATCH_WAIT_SECONDS
-from staithe.kernel.stream.client import KafkaAccess, wrap
-from staithe.kernel.stream.settle import Outgoing, Record, Settlement, Settler, Stopping
+from staithe.kernel.stream.client import DenialWatch, KafkaAccess, wrap
+from staithe.kernel.stream.settle import Record, Settlement, Settler, Stopping
+from staithe.kernel.stream.transaction import TransactionalProducer
 from staithe.kernel.telemetry import Headers, Logger, Metrics
 
 SESSION_TIMEOUT_MS: Final = 10_000
-TRANSACTION_TIMEOUT_MS: Final = 15_000
-TRANSACTION_SECONDS_MAX: Final = 60.0
-"""The watchdog's deadline for one transaction: four times what the broker itself would allow."""
+BATCH_SECONDS_QUIET: Final = 2.0
+"""A batch that takes longer is a long one: from then on the consumer is polled while it is worked on."""
 MEMBERSHIP_POLL_SECONDS: Final = 0.2
-"""While a batch is worked on, the consumer is polled this often, so that long batches never lose membership."""
+RETRY_SECONDS: Final = 1.0
 FETCH_BYTES_MAX: Final = 16 * 1024 * 1024
 """Per partition fetch and local queue: two of the largest records, so memory stays bounded behind a slow stage."""
-WATCHDOG_EXIT_CODE: Final = 70
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +55,9 @@ class StreamRuntime:
         self._stopping = threading.Event()
         self._assigned = threading.Event()
         self._owned: set[tuple[str, int]] = set()
+        self._disowned: set[tuple[str, int]] = set()
+        self._denial = DenialWatch()
         self._fresh_assignment = False
-        self._deadline = 0.0
         self._pool = ThreadPoolExecutor(config.concurrency, thread_name_prefix="stage")
         self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
         self.fatal: StaitheError | None = None
@@ -67,7 +65,6 @@ class StreamRuntime:
 
     def start(self) -> None:
         """Begin in a thread of its own; returns at once."""
-        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
         self._thread.start()
 
     def stop(self, timeout_seconds: float) -> bool:
@@ -88,6 +85,8 @@ class StreamRuntime:
             self.fatal = error
         except KafkaException as error:
             self.fatal = wrap(error, "moving events")
+        except Exception as error:  # noqa: BLE001 - a thread that ends unseen would look like an idle one
+            self.fatal = Integrity(f"the stream crashed with {type(error).__name__}", reason_code="STREAM_CRASHED")
         finally:
             self._pool.shutdown(wait=False, cancel_futures=True)
             if self.fatal is not None:
@@ -96,40 +95,28 @@ class StreamRuntime:
 
     def _loop(self) -> None:
         slot = f"{self._config.service}-{self._config.replica}"
-        producer = self._producer(slot)
+        producer = TransactionalProducer(
+            self._access, slot, metrics=self._metrics, logger=self._logger, clock=self._clock
+        )
+        producer.init(self._stopping)
         consumer = self._consumer(slot)
         try:
             while not self._stopping.is_set():
                 if self._settler.flooded():
                     self._idle(consumer)
                     continue
+                self._denial.check()
                 batch = self._batch(consumer)
                 if batch:
                     self._move(consumer, producer, batch)
         finally:
+            producer.close()
             consumer.close()
-
-    def _producer(self, slot: str) -> Producer:
-        producer = Producer(
-            self._access.config(
-                transactional_id=slot, transaction_timeout_ms=TRANSACTION_TIMEOUT_MS, linger_ms=5,
-                compression_type="zstd", message_max_bytes=8 * 1024 * 1024, queue_buffering_max_kbytes=128 * 1024,
-            )
-        )  # fmt: skip
-        while not self._stopping.is_set():
-            try:
-                producer.init_transactions(10)
-                break
-            except KafkaException as error:
-                if not error.args[0].retriable():
-                    raise
-                self._logger.warning("waiting_for_broker", reason_code=wrap(error, "init").reason_code)
-        return producer
 
     def _consumer(self, slot: str) -> Consumer:
         consumer = Consumer(
             self._access.config(
-                group_id=self._config.service, group_instance_id=slot, enable_auto_commit=False,
+                denial=self._denial, group_id=self._config.service, group_instance_id=slot, enable_auto_commit=False,
                 auto_offset_reset="earliest", isolation_level="read_committed",
                 partition_assignment_strategy="cooperative-sticky", session_timeout_ms=SESSION_TIMEOUT_MS,
                 heartbeat_interval_ms=2000, fetch_wait_max_ms=50, queued_max_messages_kbytes=FETCH_BYTES_MAX // 1024,
@@ -148,10 +135,13 @@ class StreamRuntime:
         self._logger.info("partitions_gained", count=len(partitions))
 
     def _gave_up(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
-        self._owned.difference_update((each.topic, each.partition) for each in partitions)
+        given_up = {(each.topic, each.partition) for each in partitions}
+        self._owned -= given_up
+        self._disowned |= given_up
         self._logger.info("partitions_given_up", count=len(partitions))
 
     def _batch(self, consumer: Consumer) -> list[Record]:
+        self._disowned.clear()
         records = []
         for message in consumer.consume(self._config.batch_records_max, BATCH_WAIT_SECONDS):
             error = message.error()
@@ -161,77 +151,79 @@ class StreamRuntime:
                 raise wrap(error, "consuming")
         return records
 
-    def _move(self, consumer: Consumer, producer: Producer, batch: list[Record]) -> None:
+    def _move(self, consumer: Consumer, producer: TransactionalProducer, batch: list[Record]) -> None:
         started = self._clock.monotonic()
-        if self._fresh_assignment and self._on_assigned is not None:
-            self._on_assigned()
-        self._fresh_assignment = False
+        if not self._caught_up():
+            self._rewind(consumer, batch)
+            return
         settlements = self._settle(consumer, batch)
-        if settlements is None or any((each.topic, each.partition) not in self._owned for each in batch):
-            # Stopping, or part of the batch now belongs to another member: abandon it whole, commit nothing.
+        if settlements is None or any((each.topic, each.partition) in self._disowned for each in batch):
+            # Stopping, or part of the batch was meanwhile another member's: abandon it whole, commit nothing.
             self._rewind(consumer, batch)
             return
         outgoing = [each for settlement in settlements for each in settlement.outgoing]
-        if not self._commit(consumer, producer, batch, outgoing):
+        ends = {(each.topic, each.partition): each.offset + 1 for each in batch}
+        if not producer.commit(outgoing, ends, consumer.consumer_group_metadata()):
             self._rewind(consumer, batch)
             return
         self._settler.committed(settlements)
         self._metrics.batch_seconds.observe(self._clock.monotonic() - started)
         self._measure_lag(consumer)
 
+    def _caught_up(self) -> bool:
+        """Whether the stage knows what earlier owners of its partitions did; False: not yet, read the batch again."""
+        if self._fresh_assignment and self._on_assigned is not None:
+            try:
+                self._on_assigned()
+            except Unavailable as error:
+                self._logger.warning("retrying_in_place", reason_code=error.reason_code)
+                self._stopping.wait(RETRY_SECONDS)
+                return False
+        self._fresh_assignment = False
+        return True
+
     def _settle(self, consumer: Consumer, batch: list[Record]) -> list[Settlement] | None:
         """Run the stage over the batch, keeping group membership alive meanwhile; None when stopping."""
-        futures: list[Future[Settlement]] = [self._pool.submit(self._settler.settle, each) for each in batch]
-        assignment = consumer.assignment()
-        consumer.pause(assignment)
+        futures = [self._pool.submit(self._settler.settle, each) for each in batch]
         try:
-            for future in futures:
-                while not future.done():
-                    if consumer.poll(MEMBERSHIP_POLL_SECONDS / 20) is not None:
-                        raise Integrity("a paused consumer returned a record", reason_code="STREAM_ORDER")
-                    _wait(future)
+            _, unfinished = wait(futures, timeout=BATCH_SECONDS_QUIET)
+            if unfinished:
+                self._keep_membership(consumer, futures)
             return [future.result() for future in futures]
         except Stopping:
             return None
         finally:
             for future in futures:
                 future.cancel()
-            consumer.resume([each for each in assignment if (each.topic, each.partition) in self._owned])
 
-    def _commit(
-        self, consumer: Consumer, producer: Producer, batch: list[Record], outgoing: Sequence[Outgoing]
-    ) -> bool:
-        """Produce and commit in one transaction; False when it was aborted and the batch must be read again."""
-        ends = {(each.topic, each.partition): each.offset + 1 for each in batch}
-        self._deadline = self._clock.monotonic() + TRANSACTION_SECONDS_MAX
-        try:
-            producer.begin_transaction()
-            for each in outgoing:
-                producer.produce(each.topic, value=each.value, key=each.key, headers=list(each.headers))
-                producer.poll(0)
-            offsets = [TopicPartition(topic, partition, end) for (topic, partition), end in ends.items()]
-            producer.send_offsets_to_transaction(offsets, consumer.consumer_group_metadata(), 30)
-            _until_final(lambda: producer.commit_transaction(30))
-        except KafkaException as error:
-            inner = error.args[0]
-            self._logger.warning("transaction_aborted", reason_code=wrap(error, "committing").reason_code)
-            self._metrics.retries.labels(reason_code="TRANSACTION_ABORTED").inc()
-            if inner.fatal():
-                # Fenced or worse: this producer is finished, and starting anew is what a restart does best.
-                raise wrap(error, "committing") from error
-            _until_final(lambda: producer.abort_transaction(30))
-            return False
-        finally:
-            self._deadline = 0.0
-        return True
+    def _keep_membership(self, consumer: Consumer, futures: Sequence[Future[Settlement]]) -> None:
+        """Poll, paused, until all futures are done, so that rebalances are answered while a long batch is worked on.
+
+        Not done for short batches: resuming throws away what was fetched ahead.
+        """
+        paused = consumer.assignment()
+        consumer.pause(paused)
+        while wait(futures, timeout=MEMBERSHIP_POLL_SECONDS).not_done:
+            message = consumer.poll(0)
+            if message is None:
+                continue
+            error = message.error()
+            if error is None:
+                raise Integrity("a paused consumer returned a record", reason_code="STREAM_ORDER")
+            if error.fatal():
+                raise wrap(error, "keeping membership")
+        consumer.resume([each for each in paused if (each.topic, each.partition) in self._owned])
 
     def _rewind(self, consumer: Consumer, batch: list[Record]) -> None:
-        """Read the batch again: seek each partition we still own to its first record in it."""
+        """Read the batch again: seek each partition that stayed ours to its first record in it.
+
+        One that was lost and won back meanwhile starts at its committed offset, which may lie further on.
+        """
         firsts: dict[tuple[str, int], int] = {}
         for record in batch:
             firsts.setdefault((record.topic, record.partition), record.offset)
         for (topic, partition), offset in firsts.items():
-            if (topic, partition) in self._owned:
+            if (topic, partition) in self._owned - self._disowned:
                 consumer.seek(TopicPartition(topic, partition, offset))
 
     def _idle(self, consumer: Consumer) -> None:
@@ -248,12 +240,6 @@ class StreamRuntime:
         for topic, lag in lags.items():
             self._metrics.lag_records.labels(topic=topic).set(lag)
 
-    def _watch(self) -> None:
-        while not self.ended.wait(1.0):
-            if self._deadline and self._clock.monotonic() > self._deadline:
-                self._logger.error("watchdog_exit", reason_code="TRANSACTION_STUCK")
-                os._exit(WATCHDOG_EXIT_CODE)
-
 
 def record_of(message: Message) -> Record:
     """Librdkafka's message in our own type."""
@@ -267,22 +253,3 @@ def _headers(message: Message) -> Headers:
     headers = message.headers() or []
     pairs = headers.items() if isinstance(headers, dict) else headers
     return tuple((name, value if isinstance(value, bytes) else str(value or "").encode()) for name, value in pairs)
-
-
-def _wait(future: Future[Settlement]) -> None:
-    try:
-        future.exception(timeout=MEMBERSHIP_POLL_SECONDS)
-    except TimeoutError:
-        return
-
-
-def _until_final(step: Callable[[], None]) -> None:
-    """Repeat a transaction step while librdkafka calls its failure retriable; the watchdog bounds this."""
-    while True:
-        try:
-            step()
-        except KafkaException as error:
-            if error.args[0].retriable():
-                continue
-            raise
-        return

@@ -19,7 +19,7 @@ from staithe.kernel.crypto.sealing import SealContext, Sealer
 from staithe.kernel.errors import InvalidEvent, StaitheError, Unavailable
 from staithe.kernel.events import DeadLettered, Event
 from staithe.kernel.ids import new_event_id
-from staithe.kernel.limits import RETRY_SECONDS_MAX
+from staithe.kernel.limits import RECORD_BYTES_MAX, RETRY_SECONDS_MAX
 from staithe.kernel.lineage import sha256
 from staithe.kernel.stream.registry import EventCodec
 from staithe.kernel.telemetry import Headers, Logger, Metrics, Tracer, traceparent_of
@@ -29,9 +29,6 @@ AUDIT_TOPIC: Final = "audit.events.v1"
 DEAD_LETTER_PURPOSE: Final = "dead-letter"
 OPERATOR_TENANT: Final = "staithe"
 """Dead letters may not decode, so their tenant is unknown: they are sealed to the operator."""
-DEAD_LETTER_VALUE_BYTES_MAX: Final = 8 * 1024 * 1024 - 64 * 1024
-"""What fits one record with its envelope. A longer value, which compression let through, is kept up to here:
-a dead letter too large to produce would stop the stream at the same record for ever."""
 DEAD_LETTERS_PER_MINUTE_MAX: Final = 600
 """Ten a second: above this it is no bad document but a bad deployment, and the topic must not drain into the dlq."""
 
@@ -148,7 +145,7 @@ class Settler:
         with self._tracer.span(f"{self._service} {record.topic}", record.headers):
             try:
                 emits = self._stage(self._codec.decode(record.topic, record.value), record.headers)
-                return self._encode(emits, record), ""
+                return _sized(self._encode(emits, record)), ""
             except InvalidEvent as error:
                 return self._dead_letter(record, error), error.reason_code
             except (StaitheError, Stopping):
@@ -183,18 +180,30 @@ class Settler:
         self._logger.warning("retrying_in_place", reason_code=reason_code)
 
 
+def _sized(outgoing: tuple[Outgoing, ...]) -> tuple[Outgoing, ...]:
+    """`outgoing` if the broker will take it; found out inside a transaction, it would abort it again and again."""
+    for each in outgoing:
+        if len(each.value) > RECORD_BYTES_MAX:
+            raise InvalidEvent(
+                f"the result for {each.topic} is larger than a record may be; split the document",
+                reason_code="OUTPUT_TOO_LARGE",
+            )
+    return outgoing
+
+
 def dead_letter(service: str, record: Record, error: InvalidEvent, sealer: Sealer, *, now_ms: int) -> DeadLettered:
     """The dead letter for a record: where it was, why it failed, and its bytes, sealed to the operator.
 
-    `record_sha256` and `record_bytes` are of the whole value even where DEAD_LETTER_VALUE_BYTES_MAX cut it.
+    A record that only compression made small enough for its topic is cut at RECORD_BYTES_MAX, because a dead letter
+    too large to produce would stop the stream for ever; `record_sha256` and `record_bytes` tell.
     """
     place = f"{record.topic}/{record.partition}/{record.offset}"
     key, value = record.key or b"", record.value or b""
-    kept = value[: max(0, DEAD_LETTER_VALUE_BYTES_MAX - len(key))]
+    kept = (len(key).to_bytes(4, "big") + key + value)[:RECORD_BYTES_MAX]
     context = SealContext(DEAD_LETTER_PURPOSE, OPERATOR_TENANT, place, 0)
     return DeadLettered(
         event_id=new_event_id(now_ms), occurred_at=now_ms, service=service, topic=record.topic,
         partition=record.partition, offset=record.offset, reason_code=error.reason_code, message=error.message,
-        sealed_record=sealer.seal(context, len(key).to_bytes(4, "big") + key + kept),
+        sealed_record=sealer.seal(context, kept),
         record_sha256=sha256(value), record_bytes=len(value), traceparent=traceparent_of(record.headers),
     )  # fmt: skip

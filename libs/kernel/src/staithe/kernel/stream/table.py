@@ -11,7 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from staithe.kernel.errors import StaitheError, Unavailable
 from staithe.kernel.events import DocumentCurrent
-from staithe.kernel.stream.client import REQUEST_SECONDS_MAX, KafkaAccess, wrap
+from staithe.kernel.stream.client import REQUEST_SECONDS_MAX, DenialWatch, KafkaAccess, wrap
 from staithe.kernel.stream.registry import EventCodec
 from staithe.kernel.telemetry import Logger
 from staithe.kernel.vocabulary import DocumentId, TenantId, event_key
@@ -107,9 +107,11 @@ class CurrentTable:
                 return
 
     def _follow(self) -> None:
+        denial = DenialWatch()
         consumer = Consumer(
             self._access.config(
-                group_id=self._access.principal, enable_auto_commit=False, isolation_level="read_committed",
+                denial=denial, group_id=self._access.principal, enable_auto_commit=False,
+                isolation_level="read_committed",
                 enable_partition_eof=True, fetch_wait_max_ms=50,
             )
         )  # fmt: skip
@@ -119,6 +121,7 @@ class CurrentTable:
                 self._partitions, self._ends = partitions, {}
             consumer.assign([TopicPartition(self._topic, each, OFFSET_BEGINNING) for each in range(partitions)])
             while not self._stopping.is_set():
+                denial.check()
                 for message in consumer.consume(500, _POLL_SECONDS):
                     self._take(message)
         finally:

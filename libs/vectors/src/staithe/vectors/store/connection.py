@@ -42,6 +42,7 @@ _TRANSIENT_CODES: Final = frozenset({1, 2, 3, 4, 5, 7, 8, 9, *range(500, 1003)})
 """Milvus pkg/merr: service, resource, channel, segment, node and I/O errors pass; a retry finds the server well."""
 _MISSING_COLLECTION: Final = frozenset({4, 100})
 _NOT_LOADED: Final = 101
+_CONNECT_FAILED: Final = 2
 _CAUSES_MAX: Final = 4
 """Links of an exception chain that are looked at; pymilvus makes two."""
 
@@ -217,14 +218,17 @@ def _status_names(error: BaseException) -> frozenset[str]:
         name = getattr(code() if callable(code) else code, "name", None)
         if isinstance(name, str):
             names.add(name)
-        link = link.__cause__ if link is not None else None
+        if link is None:
+            break
+        # pymilvus writes `raise e from e`, which makes an error its own cause and hides the real one.
+        link = link.__context__ if link.__cause__ is link else link.__cause__
     return frozenset(names)
 
 
 def _is_disconnected(error: BaseException) -> bool:
     """Whether the channel is useless. After a timeout or a busy answer other threads still use it."""
     names = _status_names(error)
-    return bool(names & {"UNAVAILABLE", "CANCELLED"}) or (not names and _milvus_code(error) is None)
+    return bool(names & {"UNAVAILABLE", "CANCELLED"}) or (not names and _milvus_code(error) in {None, _CONNECT_FAILED})
 
 
 def _milvus_code(error: BaseException) -> int | None:

@@ -33,6 +33,9 @@ class UploadLabels(BaseModel):
 
 def labels_of(request: web.Request) -> UploadLabels:
     """The labels in the query string; raises Problem 422 that names the first wrong parameter, never its value."""
+    for name in request.query:
+        if name != "groups" and len(request.query.getall(name)) > 1:
+            raise Problem(422, "label-invalid", f"Query parameter '{name}' is given more than once.")
     given: dict[str, object] = {name: value for name, value in request.query.items() if name != "groups"}
     groups = [each for value in request.query.getall("groups", []) for each in value.split(",") if each]
     try:
