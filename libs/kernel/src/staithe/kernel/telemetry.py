@@ -15,6 +15,7 @@ from typing import Any, Final
 import structlog
 from opentelemetry import context, propagate, trace
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 LOG_FIELDS: Final = frozenset(
     {
@@ -60,6 +61,15 @@ class Metrics:
     def exposition(self) -> bytes:
         """Everything in Prometheus's text format."""
         return generate_latest(self.registry)
+
+
+def metric_sums(exposition: str) -> dict[str, float]:
+    """Each metric of a `/metrics` page by name, summed over its labels."""
+    sums: dict[str, float] = {}
+    for family in text_string_to_metric_families(exposition):
+        for sample in family.samples:
+            sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
+    return sums
 
 
 Logger = structlog.stdlib.BoundLogger

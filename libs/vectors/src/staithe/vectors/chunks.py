@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from staithe.kernel.errors import ConfigurationError, InvalidEvent
 from staithe.kernel.limits import TEXT_CHARACTERS_MAX
 from staithe.kernel.vocabulary import ChunkId, DocumentId, TenantId
+from staithe.vectors.clip import CHUNK_TOKENS_MAX
 from staithe.vectors.model.pins import CONTENT_TOKENS_MAX, WORD_TOKENS_MAX
 from staithe.vectors.model.tokenizer import TextTokenizer
 
@@ -40,10 +41,14 @@ class ChunkLimits:
     Raises ConfigurationError when the limits contradict each other.
     """
 
-    tokens_target: int = 200
-    """Chunks grow to this and are cut at the best boundary of their second half. Must hold any one word."""
-    tokens_max: int = CONTENT_TOKENS_MAX
-    """The last chunk may grow to this, so that a document does not end in a scrap."""
+    tokens_target: int = 160
+    """Chunks grow to this and are cut at the best boundary of their second half. Must hold any one word.
+
+    Of 100, 128, 160 and 200, each with and without the title in front, 160 under its title ranked best within noise
+    on half of the sample questions, with the fewest chunks; the other half agreed.
+    """
+    tokens_max: int = CHUNK_TOKENS_MAX
+    """The last chunk may grow to this, so that a document does not end in a scrap; the rest is room for its title."""
     tokens_overlap: int = 32
     """Repeated from the chunk before, so that a sentence cut in two is whole in one of them."""
     characters_max: int = 4_000

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import psutil
 import typer
 from rich.live import Live
 
@@ -18,15 +17,18 @@ from staithe.cli.console import EXIT_FAILED, err, guarded, out, print_json, prog
 from staithe.cli.demo import demonstrate
 from staithe.cli.local import LocalStack
 from staithe.cli.show import status_table
-from staithe.cli.status import measure
 from staithe.kernel.errors import ConfigurationError
 from staithe.kernel.topology import load_topology
 from staithe.stack import milvus_lite
 from staithe.stack.bringup import Stack, StackChoice
 from staithe.stack.doctor import Level, examine
+from staithe.stack.measure import measure
+from staithe.stack.processes import is_alive, wait_gone
 
 TEND_SECONDS = 0.5
 TABLE_SECONDS = 2.0
+DOWN_SECONDS_MAX = 90.0
+"""Eleven processes, one after the other, each with its own limit; usually 5 s in all."""
 
 MilvusKind = Annotated[str, typer.Option(help="`lite` (default) or `server`: the real Milvus, mutual TLS, isolated.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -156,15 +158,13 @@ def down() -> None:
     if state is None:
         err.print("no stack is running here")
         return
-    supervisor = psutil.Process(state["supervisor_pid"])
-    os.kill(supervisor.pid, signal.SIGTERM)
-    try:
-        supervisor.wait(60)
-    except psutil.TimeoutExpired as error:
+    supervisor = int(state["supervisor_pid"])
+    os.kill(supervisor, signal.SIGTERM)
+    if not wait_gone(supervisor, DOWN_SECONDS_MAX):
         raise ConfigurationError(
-            f"the supervisor (pid {supervisor.pid}) did not stop within 60 s; end it with `kill -9`",
+            f"the supervisor (pid {supervisor}) did not stop in time; end it with `kill -9 {supervisor}`",
             reason_code="STOP_TIMEOUT",
-        ) from error
+        )
     err.print("[green]✓[/] stopped")
 
 
@@ -189,7 +189,7 @@ def _read_state() -> dict[str, Any] | None:
     if not path.exists():
         return None
     state: dict[str, Any] = json.loads(path.read_text())
-    return state if psutil.pid_exists(state["supervisor_pid"]) else None
+    return state if is_alive(state["supervisor_pid"]) else None
 
 
 @guarded

@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from jgo.maven import MavenContext, PythonResolver
-
 from staithe.kernel.errors import ConfigurationError
 from staithe.stack.artifacts import Artifact, Progress
 from staithe.stack.limits import DOWNLOAD_ATTEMPTS_MAX, DOWNLOAD_BYTES_MAX, DOWNLOAD_TIMEOUT_S
@@ -34,6 +32,8 @@ def fetch(artifact: Artifact, target: Path, on_progress: Progress) -> None:
 
 
 def _download(artifact: Artifact, folder: Path, on_progress: Progress) -> Path:
+    from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415 - importing it opens a socket
+
     resolver = PythonResolver(progress_callback=_progress_adapter(on_progress))
     context = MavenContext(repo_cache=folder, local_repos=[], resolver=resolver, timeout=DOWNLOAD_TIMEOUT_S)
     component = context.project(artifact.group, artifact.name).at_version(artifact.version)

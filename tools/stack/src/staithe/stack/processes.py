@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from staithe.kernel.errors import ConfigurationError, Unavailable
 from staithe.stack.limits import LOG_BYTES_MAX, LOG_TAIL_BYTES, LOG_TAIL_LINES, READY_POLL_S
 
@@ -152,3 +154,21 @@ def _exit_words(code: int) -> str:
 def _log_words(spec: ProcessSpec) -> str:
     tail = log_tail(spec.log_path)
     return f"last lines of {spec.log_path}:\n{tail}" if tail else f"its log {spec.log_path} is empty"
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process, ended ones that nobody has reaped aside."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_gone(pid: int, timeout_s: float) -> bool:
+    """Block until the process has ended; False when it is still there after `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while is_alive(pid):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(READY_POLL_S)
+    return True

@@ -3,8 +3,8 @@
 from typing import Any
 
 import psutil
-from prometheus_client.parser import text_string_to_metric_families
 
+from staithe.kernel.telemetry import metric_sums
 from staithe.kernel.topology import Topology
 from staithe.stack.ports import StackPorts
 from staithe.stack.services import health_page
@@ -41,10 +41,7 @@ def counts(service: str, health_port: int) -> dict[str, int]:
     status, page = health_page(health_port, "/metrics")
     if status != 200:
         return {}
-    sums: dict[str, float] = {}
-    for family in text_string_to_metric_families(page):
-        for sample in family.samples:
-            sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
+    sums = metric_sums(page)
     names = {"lag": "lag_records", "processed": "records_total", "dead_letters": "dead_letters_total"}
     return {
         key: int(sums[f"staithe_{service}_{name}"])
