@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from staithe.kernel.errors import ConfigurationError
+from staithe.kernel.files import write_secret
 from staithe.stack import aot, broker, registry
 from staithe.stack.broker_config import server_properties
 from staithe.stack.certificates import prepare_certificates
@@ -98,7 +99,7 @@ def test_command_lines_hold_no_secret_and_only_named_jars(paths: StackPaths, pro
 
 def test_format_that_fails_says_what_to_do_and_leaves_no_argument_file(paths: StackPaths) -> None:
     (paths.root / "secrets" / "operator").mkdir(mode=0o700)
-    (paths.root / "secrets" / "operator" / "kafka_password").touch(mode=0o600)
+    write_secret(paths.root / "secrets" / "operator" / "kafka_password", b"unused")
     failing = JavaProgram("broker", Path("/bin/false"), 384, ("-cp", "a.jar"), "0" * 64)
     with pytest.raises(ConfigurationError, match="make clean") as refusal:
         broker.prepare(paths, StackPorts(40_000), failing)
