@@ -13,6 +13,7 @@ from staithe.kernel.crypto.sealing import SealContext, Sealer
 from staithe.kernel.errors import InvalidEvent
 from staithe.kernel.events import DocumentIngested, DocumentSubmitted, Event
 from staithe.kernel.ids import new_event_id
+from staithe.kernel.limits import TEXT_CHARACTERS_MAX
 from staithe.kernel.lineage import LineageAuthor, sha256
 from staithe.kernel.stream.settle import AUDIT_TOPIC, Emit
 from staithe.kernel.telemetry import Headers, traceparent_of
@@ -68,6 +69,11 @@ class IngestionStage:
         parsed: Parsed = (
             _Erased() if event.operation is Operation.ERASE else self._parser.parse(event.content, event.content_type)
         )
+        if len(parsed.text) > TEXT_CHARACTERS_MAX:
+            raise InvalidEvent(
+                f"the text has more than {TEXT_CHARACTERS_MAX} characters: split the document",
+                reason_code="TEXT_TOO_LARGE",
+            )
         ingested = self._ingested(event, parsed)
         audit = self._audit.about_document(
             "document.ingested", event, input_sha256=ingested.content_sha256,

@@ -64,6 +64,7 @@ class Confinement:
             self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             if os.getppid() != server:
                 os._exit(1)
+        signal.setitimer(signal.ITIMER_PROF, limits.CPU_SECONDS)
         signal.setitimer(signal.ITIMER_REAL, limits.ALARM_SECONDS)
         in_force = [CPU_LIMIT] if _limit(resource.RLIMIT_CPU, limits.CPU_SECONDS_MAX) else []
         _limit(resource.RLIMIT_NPROC, 0)  # no effect for root, and fork is filtered anyway

@@ -23,7 +23,7 @@ CHILD_COMMAND: Final = (sys.executable, "-I", "-m", "staithe.ingestion.parsers.c
 ISOLATION_REQUIRED: Final = frozenset(
     {confine.SECCOMP, confine.MEMORY_LIMIT, confine.NO_FILE_WRITES} if seccomp.supported() else set()
 )
-_ENDED_BY_TIME: Final = frozenset({signal.SIGALRM, signal.SIGXCPU})
+_ENDED_BY_TIME: Final = frozenset({signal.SIGALRM, signal.SIGPROF, signal.SIGXCPU})
 
 
 class ParserProcess:

@@ -1,0 +1,146 @@
+"""Ingestion: checked before parsed, sealed to sanitization, the version deterministic, the step signed."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from staithe.ingestion.policy import ERASED_ACCESS
+from staithe.ingestion.stage import INGESTED_TOPIC, IngestionStage
+from staithe.kernel.content import text_digest
+from staithe.kernel.crypto.sealing import Opener, SealContext, Sealer, generate_private_key, public_key_of
+from staithe.kernel.crypto.signing import Signer
+from staithe.kernel.errors import InvalidEvent, StaitheError, Unavailable
+from staithe.kernel.events import AuditEvent, DocumentIngested, DocumentSubmitted, Event
+from staithe.kernel.lineage import LineageAuthor, LineageVerifier, sha256
+from staithe.kernel.stream.settle import AUDIT_TOPIC, Emit
+from staithe.kernel.vocabulary import Access, Classification, DocumentId, Operation, TenantId, Tier
+
+NOW_MS = 1_790_000_000_000
+SIGNER, PRIVATE = Signer.generate(), generate_private_key()
+OPENER = Opener({"document": {"harbour": PRIVATE}})
+UPSERT = DocumentSubmitted(
+    event_id="e", tenant_id=TenantId("harbour"), document_id=DocumentId("leave"), occurred_at=NOW_MS - 5,
+    access=Access(Tier.ANALYTICS, ("hr", "board"), Classification.INTERNAL), retention_until=NOW_MS + 1,
+    content=b"secret content", content_type="text/plain", name="leave.txt", source="wiki",
+)  # fmt: skip
+ERASE = replace(UPSERT, operation=Operation.ERASE, access=None, content=b"")
+
+
+class FakeClock:
+    def now_ms(self) -> int:
+        return NOW_MS
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+@dataclass
+class FakeParsed:
+    text: str
+    title: str | None = None
+    content_type: str = "text/plain"
+    signals: Mapping[str, int] = field(default_factory=lambda: {"pages": 2})
+
+
+class FakeParser:
+    def __init__(self, title: str | None = "Title") -> None:
+        self.title, self.calls = title, 0
+        self.failure: StaitheError | None = None
+
+    def parse(self, content: bytes, declared: str) -> FakeParsed:
+        self.calls += 1
+        assert declared == "text/plain"
+        if self.failure:
+            raise self.failure
+        return FakeParsed(content.decode(), self.title)
+
+
+def run(event: Event, parser: FakeParser | None = None) -> Sequence[Emit]:
+    stage = IngestionStage(
+        parser or FakeParser(), sealer=Sealer({"document": {"harbour": public_key_of(PRIVATE)}}), clock=FakeClock(),
+        author=LineageAuthor(service="ingestion", code_version="ingestion/1", signer=SIGNER),
+    )  # fmt: skip
+    return stage(event, ())
+
+
+def ingested(event: DocumentSubmitted, parser: FakeParser | None = None) -> DocumentIngested:
+    made = run(event, parser)[0].event
+    assert isinstance(made, DocumentIngested)
+    return made
+
+
+def verify(event: DocumentIngested, digest: bytes) -> None:
+    LineageVerifier(expected=("ingestion",), keys={"ingestion": SIGNER.public_key}).verify(event, output_sha256=digest)
+
+
+def test_text_is_sealed_to_sanitization_and_nothing_else_carries_it() -> None:
+    emits = run(UPSERT)
+    assert [each.topic for each in emits] == [INGESTED_TOPIC, AUDIT_TOPIC]
+    event = ingested(UPSERT)
+    opened = json.loads(OPENER.open(SealContext("document", "harbour", "leave", NOW_MS - 5), event.sealed_text))
+    assert opened == {"title": "Title", "text": "secret content"}
+    assert "secret" not in repr(emits)
+
+
+def test_hash_labels_and_signals_pass_on() -> None:
+    event = ingested(UPSERT)
+    assert event.content_sha256 == sha256(b"secret content")
+    assert event.access == Access(Tier.ANALYTICS, ("board", "hr"), Classification.INTERNAL)
+    assert (event.retention_until, event.residency, event.signals) == (NOW_MS + 1, "eu", {"pages": 2})
+    verify(event, text_digest(name="leave.txt", title="Title", text="secret content"))
+
+
+@pytest.mark.parametrize(("given", "expected"), [(0, NOW_MS - 5), (7, 7)])
+def test_version_is_the_same_whenever_the_submission_is_read_again(given: int, expected: int) -> None:
+    for _ in range(2):
+        assert ingested(replace(UPSERT, document_version=given)).document_version == expected
+
+
+def test_untitled_document_is_titled_by_its_name() -> None:
+    event = ingested(UPSERT, FakeParser(title=None))
+    verify(event, text_digest(name="leave.txt", title="leave.txt", text="secret content"))
+
+
+def test_erasure_passes_without_parsing_or_text() -> None:
+    parser = FakeParser()
+    event = ingested(ERASE, parser)
+    assert (parser.calls, event.sealed_text, event.access) == (0, b"", ERASED_ACCESS)
+    assert (event.operation, event.content_sha256) == (Operation.ERASE, sha256(b""))
+    verify(event, text_digest(name="leave.txt", title="", text=""))
+
+
+def test_audit_names_no_document_and_no_content() -> None:
+    audit = run(UPSERT)[1].event
+    assert isinstance(audit, AuditEvent)
+    assert audit.attributes == {"operation": "UPSERT", "content_bytes": "14"}
+    assert audit.input_sha256 == sha256(b"secret content")
+    assert "leave" not in repr(audit)
+
+
+def test_unacceptable_submission_is_never_parsed() -> None:
+    parser = FakeParser()
+    with pytest.raises(InvalidEvent) as refusal:
+        run(replace(UPSERT, access=None), parser)
+    assert (refusal.value.reason_code, parser.calls) == ("ACCESS_MISSING", 0)
+
+
+@pytest.mark.parametrize("failure", [InvalidEvent("x", reason_code="PARSER_CRASHED"), Unavailable("no child is free")])
+def test_parsers_failure_keeps_its_class(failure: StaitheError) -> None:
+    parser = FakeParser()
+    parser.failure = failure
+    with pytest.raises(type(failure)):
+        run(UPSERT, parser)
+
+
+def test_tenant_without_a_key_is_refused() -> None:
+    with pytest.raises(InvalidEvent) as refusal:
+        run(replace(UPSERT, tenant_id=TenantId("stranger")))
+    assert refusal.value.reason_code == "TENANT_UNKNOWN"
+
+
+def test_other_event_is_refused() -> None:
+    with pytest.raises(InvalidEvent) as refusal:
+        run(ingested(UPSERT))
+    assert refusal.value.reason_code == "EVENT_TYPE"
