@@ -172,7 +172,7 @@ async def test_status_needs_the_scope(client: TestClient[Any, Any]) -> None:
     assert await problem(response) == (403, "scope-missing")
 
 
-@pytest.mark.parametrize("size", [DOCUMENT_BYTES_MAX + 1, 5 * DOCUMENT_BYTES_MAX])
+@pytest.mark.parametrize("size", [DOCUMENT_BYTES_MAX + 1, 2 * DOCUMENT_BYTES_MAX])
 async def test_large_document_is_refused(client: TestClient[Any, Any], broker: FakeBroker, size: int) -> None:
     assert await problem(await put(client, data=b"x" * size)) == (413, "document-too-large")
     assert broker.published == []
@@ -203,7 +203,8 @@ async def test_other_content_type_is_refused(client: TestClient[Any, Any], conte
         "", "?tier=2", "?classification=INTERNAL", "?tier=0&classification=INTERNAL", "?tier=4&classification=INTERNAL",
         "?tier=true&classification=INTERNAL", "?tier=2&classification=SECRET", "?tier=2&classification=internal",
         f"{LABELS}&unknown=1", f"{LABELS}&tier=1", f"{LABELS}&classification=PUBLIC", f"{LABELS}&version=0",
-        f"{LABELS}&version=9007199254740992", f"{LABELS}&residency=EU!", f"{LABELS}&residency=", f"{LABELS}&groups=a%20b",
+        f"{LABELS}&version=9007199254740992", f"{LABELS}&residency=EU!", f"{LABELS}&residency=",
+        f"{LABELS}&groups=a%20b",
         f"{LABELS}&groups={','.join(f'g{n}' for n in range(33))}", f"{LABELS}&name={'n' * 513}",
         f"{LABELS}&source={'s' * 129}", f"{LABELS}&retention_until=soon",
         f"{LABELS}&retention_until=2020-01-01T00:00:00Z",

@@ -240,6 +240,9 @@ def _converter(hint: Any) -> Callable[[Any], Any]:
     if origin is tuple:
         each = _converter(arguments[0])
         return lambda values: tuple(map(each, values))
+    if hint is bytes:
+        # fastavro hands out a default of bytes as the text the schema writes it in (code points 0 to 255).
+        return lambda value: value.encode("latin-1") if isinstance(value, str) else value
     if isinstance(hint, NewType) or origin is not None:
         return _same
     if isinstance(hint, type) and issubclass(hint, IntEnum | Enum):

@@ -14,7 +14,7 @@ def text_digest(*, name: str, title: str, text: str) -> bytes:
 def chunks_digest(model_digest: bytes, chunks: Iterable[Chunk]) -> bytes:
     """The digest of an embedded version: which model, which spans, which texts. The vectors follow from these."""
     fields = (
-        b"".join(number.to_bytes(4, "big") for number in (each.ordinal, each.span_start, each.span_end))
+        b"".join(number.to_bytes(4, "big", signed=True) for number in (each.ordinal, each.span_start, each.span_end))
         + each.text_sha256
         for each in chunks
     )

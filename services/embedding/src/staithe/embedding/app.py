@@ -14,6 +14,7 @@ from staithe.kernel.service import Application, Runtime
 from staithe.kernel.stream.assembly import StreamApplication, event_codec, stream_for
 from staithe.kernel.version import code_version
 from staithe.vectors.chunks import Chunk, ChunkLimits, chunk_text
+from staithe.vectors.clip import under_title
 from staithe.vectors.model.encoder import Encoder, load_encoder
 from staithe.vectors.model.files import model_paths
 
@@ -31,9 +32,9 @@ class ModelEncoder:
         """The chunks of a text, in order."""
         return chunk_text(text, self._encoder.tokenizer, self._limits)
 
-    def encode(self, text: str) -> npt.NDArray[np.float32]:
-        """float32[384] of unit norm."""
-        return self._encoder.encode(text)
+    def encode(self, title: str, text: str) -> npt.NDArray[np.float32]:
+        """float32[384] of unit norm, of a chunk's text read under its document's title."""
+        return self._encoder.encode(under_title(title, text, self._encoder.tokenizer))
 
 
 def build(runtime: Runtime, settings: EmbeddingSettings) -> Application:

@@ -32,8 +32,8 @@ class ChunkEncoder(Protocol):
         """The chunks of a text, in order."""
         ...
 
-    def encode(self, text: str) -> npt.NDArray[np.float32]:
-        """float32[dimensions] of unit norm."""
+    def encode(self, title: str, text: str) -> npt.NDArray[np.float32]:
+        """float32[dimensions] of unit norm, of a chunk's text read under its document's title."""
         ...
 
 
@@ -76,7 +76,7 @@ class EmbeddingStage:
         return Chunk(
             ordinal=chunk.ordinal, span_start=chunk.span_start, span_end=chunk.span_end, text_sha256=sha256(text),
             sealed_text=self._sealer.seal(context, text),
-            embedding=self._encoder.encode(chunk.text).astype("<f4").tobytes(),
+            embedding=self._encoder.encode(event.title, chunk.text).astype("<f4").tobytes(),
         )  # fmt: skip
 
 

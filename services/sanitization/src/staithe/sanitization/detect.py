@@ -65,15 +65,24 @@ def _is_card(text: str) -> bool:
     return 13 <= len(digits) <= 19 and luhn.is_valid(digits)
 
 
-def _always(_: str) -> bool:
-    return True
+def _is_iban(text: str) -> bool:
+    return bool(iban.is_valid(text, check_country=False))
 
 
-_CONFIRM: Final[Mapping[str, Callable[[str], bool]]] = {
-    "IBAN": lambda text: bool(iban.is_valid(text, check_country=False)),
-    "CARD": _is_card,
-    "PHONE": _is_phone,
+def _longest(text: str, valid: Callable[[str], bool]) -> int:
+    """The length of the longest run of whole groups at the start of `text` that is valid: a card, then its CVC."""
+    end = len(text)
+    while end > 0 and not valid(text[:end]):
+        end = max(text.rfind(" ", 0, end), text.rfind("-", 0, end))
+    return max(end, 0)
+
+
+_CONFIRM: Final[Mapping[str, Callable[[bytes], int]]] = {
+    "IBAN": lambda found: _longest(found.decode(), _is_iban),
+    "CARD": lambda found: _longest(found.decode(), _is_card),
+    "PHONE": lambda found: len(found) if _is_phone(found.decode()) else 0,
 }
+"""How many of a candidate's bytes a checksum confirms; entities that are not here need none."""
 
 
 class Detector:
@@ -104,11 +113,11 @@ class Detector:
 
     def _between(self, encoded: bytes, name: str, start: int, end: int, refusals: "_Refusals") -> Iterator[Finding]:
         """The confirmed findings of one entity from `start` to `end`."""
-        pattern, confirmed = self._patterns[name], _CONFIRM.get(name, _always)
+        pattern, confirm = self._patterns[name], _CONFIRM.get(name, len)
         while (match := pattern.search(encoded, start, end)) is not None:
-            if confirmed(match.group().decode()):
-                yield Finding(name, match.start(), match.end())
-                start = match.end()
+            if confirmed := confirm(match.group()):
+                start = match.start() + confirmed
+                yield Finding(name, match.start(), start)
             else:
                 refusals.count()
                 start = _next_start(encoded, match.start(), match.end())

@@ -8,6 +8,7 @@ from staithe.cli.topology_verbs import topology
 
 app = typer.Typer(
     name="staithe", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
+    pretty_exceptions_show_locals=False,  # local variables are content
     help="A secure, event-driven pipeline from your documents to cited, provable answers.",
 )  # fmt: skip
 

@@ -12,7 +12,8 @@ from staithe.kernel.errors import ConfigurationError, Unavailable
 from staithe.stack.limits import FREE_BASE_ATTEMPTS_MAX
 
 HOST: Final = "127.0.0.1"
-BASE_DEFAULT: Final = 47_100
+BASE_DEFAULT: Final = 24_100
+"""Below every usual range of outgoing connections (Linux 32768, macOS 49152): one of those may hold any port above."""
 BASE_SETTING: Final = "STAITHE_STACK_PORT_BASE"
 
 _OFFSETS: Final = {

@@ -69,7 +69,7 @@ class Operator:
         return changes + self._apply_grants(list(topology.grants()))
 
     def _apply_topics(self, topics: list[Topic], topology: Topology, replication: int) -> list[Change]:
-        existing = self._admin.list_topics(timeout=REQUEST_SECONDS_MAX).topics
+        existing = self._existing_topics()
         wanted = {topic.name: _topic_config(topic, topology) for topic in topics}
         missing = [topic for topic in topics if topic.name not in existing]
         if missing:
@@ -79,6 +79,12 @@ class Operator:
             _settle(futures, "creating topics", accept=KafkaError.TOPIC_ALREADY_EXISTS)
         present = [topic for topic in topics if topic.name in existing]
         return [Change("topic", each.name) for each in missing] + self._apply_topic_configs(present, wanted)
+
+    def _existing_topics(self) -> frozenset[str]:
+        try:
+            return frozenset(self._admin.list_topics(timeout=REQUEST_SECONDS_MAX).topics)
+        except KafkaException as error:
+            raise wrap(error, "asking the broker for its topics") from error
 
     def _apply_topic_configs(self, topics: list[Topic], wanted: Mapping[str, Mapping[str, str]]) -> list[Change]:
         resources = [ConfigResource(ConfigResource.Type.TOPIC, each.name) for each in topics]

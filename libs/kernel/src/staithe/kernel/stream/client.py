@@ -10,6 +10,9 @@ from staithe.kernel.errors import AccessDenied, Integrity, StaitheError, Unavail
 from staithe.kernel.files import read_password
 from staithe.kernel.settings import ServiceSettings
 
+COMPRESSION: Final = "gzip"
+"""The one codec every client reads by itself: aiokafka, under Faust, stops for good at a zstd or lz4 batch unless
+another library is installed, and the audit service then logs nothing while it looks well."""
 REQUEST_SECONDS_MAX: Final = 30.0
 """For metadata and admin calls; a broker that takes longer is treated as unavailable."""
 
@@ -33,7 +36,8 @@ class KafkaAccess:
 
     @classmethod
     def of(cls, service: str, settings: ServiceSettings) -> "KafkaAccess":
-        """The access that a service's settings describe."""
+        """The access that a service's settings describe; raises ConfigurationError when its password is not usable."""
+        read_password(settings.kafka_password_file)  # now, and not in a thread that is already consuming
         return cls(settings.kafka_bootstrap, service, settings.kafka_password_file, settings.ca_file)
 
     def config(self, *, denial: "DenialWatch | None" = None, **overrides: Any) -> dict[str, Any]:

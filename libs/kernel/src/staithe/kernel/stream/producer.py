@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from staithe.kernel.errors import Unavailable
 from staithe.kernel.events import Event
 from staithe.kernel.limits import DEAD_LETTER_OVERHEAD_BYTES, RECORD_BYTES_MAX
-from staithe.kernel.stream.client import KafkaAccess, wrap
+from staithe.kernel.stream.client import COMPRESSION, KafkaAccess, wrap
 from staithe.kernel.stream.registry import EventCodec
 from staithe.kernel.telemetry import Headers
 
@@ -36,7 +36,7 @@ class Publisher:
         self._codec = codec
         self._producer = Producer(
             access.config(
-                acks="all", enable_idempotence=True, linger_ms=2, compression_type="zstd",
+                acks="all", enable_idempotence=True, linger_ms=2, compression_type=COMPRESSION,
                 message_timeout_ms=int(DELIVERY_SECONDS_MAX * 1000),
                 message_max_bytes=RECORD_BYTES_MAX + DEAD_LETTER_OVERHEAD_BYTES,
                 queue_buffering_max_kbytes=QUEUE_KIBIBYTES_MAX, queue_buffering_max_messages=QUEUE_RECORDS_MAX,

@@ -26,9 +26,17 @@ class Registry:
     """A schema registry with Confluent's API, over TLS."""
 
     def __init__(self, url: str, ca_file: Path) -> None:
-        self._client = SchemaRegistryClient(
-            {"url": url, "ssl.ca.location": str(ca_file), "timeout": TIMEOUT_SECONDS, "max.retries": 1}
-        )
+        """Connects at the first question; raises ConfigurationError when `ca_file` is not usable."""
+        try:
+            self._client = SchemaRegistryClient(
+                {"url": url, "ssl.ca.location": str(ca_file), "timeout": TIMEOUT_SECONDS, "max.retries": 1}
+            )
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot use {ca_file} as certificate authority ({error.strerror}): set STAITHE_…_CA_FILE to the PEM "
+                "file that signed the listeners' certificates",
+                reason_code="CA_UNREADABLE",
+            ) from error
         self._writers: dict[int, Mapping[str, Any]] = {}
 
     def close(self) -> None:

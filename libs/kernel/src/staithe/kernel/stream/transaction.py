@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 
 from staithe.kernel.clock import Clock
 from staithe.kernel.limits import DEAD_LETTER_OVERHEAD_BYTES, RECORD_BYTES_MAX
-from staithe.kernel.stream.client import KafkaAccess, wrap
+from staithe.kernel.stream.client import COMPRESSION, KafkaAccess, wrap
 from staithe.kernel.stream.settle import Outgoing
 from staithe.kernel.telemetry import Logger, Metrics
 
@@ -37,7 +37,7 @@ class TransactionalProducer:
         self._producer = Producer(
             access.config(
                 transactional_id=slot, transaction_timeout_ms=TRANSACTION_TIMEOUT_MS, linger_ms=5,
-                compression_type="zstd", message_max_bytes=RECORD_BYTES_MAX + DEAD_LETTER_OVERHEAD_BYTES,
+                compression_type=COMPRESSION, message_max_bytes=RECORD_BYTES_MAX + DEAD_LETTER_OVERHEAD_BYTES,
                 queue_buffering_max_kbytes=QUEUE_KIBIBYTES_MAX,
             )
         )  # fmt: skip

@@ -1,0 +1,174 @@
+"""Embedding: every chunk sealed to the query service, in order, under its own part; nothing without lineage."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from staithe.embedding.stage import EMBEDDED_TOPIC, EmbeddingStage
+from staithe.kernel.content import chunks_digest, text_digest
+from staithe.kernel.crypto.sealing import Opener, SealContext, Sealer, generate_private_key, public_key_of
+from staithe.kernel.crypto.signing import Signer
+from staithe.kernel.errors import Integrity, InvalidEvent, Unavailable
+from staithe.kernel.events import AuditEvent, ChunksEmbedded, DocumentSanitized, Event, LineageStep
+from staithe.kernel.lineage import LineageAuthor, LineageVerifier, sha256
+from staithe.kernel.stream.settle import AUDIT_TOPIC
+from staithe.kernel.vocabulary import Access, Classification, DocumentId, Operation, TenantId, Tier
+from staithe.vectors.chunks import Chunk as TextChunk
+
+NOW_MS = 1_790_000_000_000
+STAGES = ("ingestion", "sanitization")
+SIGNERS = {name: Signer.generate() for name in (*STAGES, "embedding")}
+KEYS = {name: signer.public_key for name, signer in SIGNERS.items()}
+PRIVATE = generate_private_key()
+OPENER = Opener({"chunk": {"harbour": PRIVATE}})
+
+
+class FakeClock:
+    def now_ms(self) -> int:
+        return NOW_MS
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+class FakeEncoder:
+    """One chunk per line; a vector of the line's length."""
+
+    model_digest = b"m" * 32
+
+    def __init__(self) -> None:
+        self.failure: Exception | None = None
+
+    def chunks(self, text: str) -> Sequence[TextChunk]:
+        lines = text.splitlines()
+        return [TextChunk(number, number * 10, number * 10 + len(line), line) for number, line in enumerate(lines)]
+
+    def encode(self, title: str, text: str) -> npt.NDArray[np.float32]:
+        assert title == "Leave"
+        if self.failure:
+            raise self.failure
+        return np.array([len(text), 1, 0], np.float64).astype(np.float32)
+
+
+def sanitized(**changes: Any) -> DocumentSanitized:
+    event = DocumentSanitized(**{
+        "event_id": "e", "tenant_id": TenantId("harbour"), "document_id": DocumentId("leave"), "document_version": 5,
+        "operation": Operation.UPSERT, "occurred_at": NOW_MS, "residency": "eu", "content_sha256": b"c" * 32,
+        "access": Access(Tier.OFFICE, ("hr",), Classification.INTERNAL), "retention_until": None, "source": "wiki",
+        "name": "leave.md", "title": "Leave", "content_type": "text/markdown", "text": "first line\nsecond",
+        "policy_sha256": b"p" * 32, **changes,
+    })  # fmt: skip
+    after = text_digest(name=event.name, title=event.title, text=event.text)
+    lineage: tuple[LineageStep, ...] = ()
+    before = event.content_sha256
+    for stage, output in zip(STAGES, (sha256(b"ingested"), after), strict=True):
+        author = LineageAuthor(service=stage, code_version=f"{stage}/1", signer=SIGNERS[stage])
+        lineage = author.extended(event, lineage, input_sha256=before, output_sha256=output)
+        before = output
+    return replace(event, lineage=lineage)
+
+
+def stage(encoder: FakeEncoder | None = None, seals: Sequence[str] = ("harbour",)) -> EmbeddingStage:
+    return EmbeddingStage(
+        encoder or FakeEncoder(), sealer=Sealer({"chunk": dict.fromkeys(seals, public_key_of(PRIVATE))}),
+        verifier=LineageVerifier(expected=STAGES, keys=KEYS), clock=FakeClock(),
+        author=LineageAuthor(service="embedding", code_version="embedding/1", signer=SIGNERS["embedding"]),
+    )  # fmt: skip
+
+
+def embedded(event: DocumentSanitized) -> ChunksEmbedded:
+    made = stage()(event, ())[0].event
+    assert isinstance(made, ChunksEmbedded)
+    return made
+
+
+def refused(event: Event) -> str:
+    with pytest.raises(InvalidEvent) as refusal:
+        stage()(event, ())
+    return refusal.value.reason_code
+
+
+def test_every_chunk_is_sealed_under_its_own_part() -> None:
+    event = embedded(sanitized())
+    assert [each.ordinal for each in event.chunks] == [0, 1]
+    for each, text in zip(event.chunks, ("first line", "second"), strict=True):
+        context = SealContext("chunk", "harbour", "leave", 5, str(each.ordinal))
+        assert OPENER.open(context, each.sealed_text) == text.encode()
+        assert each.text_sha256 == sha256(text.encode())
+        with pytest.raises(Integrity):
+            OPENER.open(replace(context, part=str(1 - each.ordinal)), each.sealed_text)
+
+
+def test_no_plain_text_of_a_chunk_leaves() -> None:
+    emits = stage()(sanitized(), ())
+    assert [each.topic for each in emits] == [EMBEDDED_TOPIC, AUDIT_TOPIC]
+    assert "first line" not in repr(emits)
+
+
+def test_embeddings_are_little_endian_float32() -> None:
+    event = embedded(sanitized())
+    assert event.dimensions == 3
+    assert np.frombuffer(event.chunks[0].embedding, "<f4").tolist() == [10, 1, 0]
+
+
+def test_labels_pass_unchanged_and_the_step_is_signed() -> None:
+    before = sanitized()
+    event = embedded(before)
+    for name in ("tenant_id", "document_id", "document_version", "operation", "access", "retention_until", "residency"):
+        assert getattr(event, name) == getattr(before, name)
+    digest = chunks_digest(event.model_digest, event.chunks)
+    LineageVerifier(expected=(*STAGES, "embedding"), keys=KEYS).verify(event, output_sha256=digest)
+
+
+def test_audit_counts_chunks_and_names_no_document() -> None:
+    audit = stage()(sanitized(), ())[1].event
+    assert isinstance(audit, AuditEvent)
+    assert (audit.action, audit.attributes["chunk_count"]) == ("document.embedded", "2")
+    assert "leave" not in repr(audit)
+
+
+def test_erasure_passes_without_chunks() -> None:
+    event = embedded(sanitized(operation=Operation.ERASE, text="", title="", content_sha256=sha256(b"")))
+    assert (event.operation, event.chunks, event.dimensions) == (Operation.ERASE, (), 0)
+
+
+def test_other_event_is_refused() -> None:
+    assert refused(embedded(sanitized())) == "EVENT_TYPE"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"lineage": ()}, "LINEAGE_STAGES"),
+        ({"text": "other"}, "LINEAGE_CONTENT"),
+        ({"title": "other"}, "LINEAGE_CONTENT"),
+        ({"name": "other"}, "LINEAGE_CONTENT"),
+        ({"content_sha256": b"x" * 32}, "LINEAGE_UNLINKED"),
+        ({"tenant_id": TenantId("millrace")}, "LINEAGE_FORGED"),
+        ({"access": Access(Tier.OFFICE, (), Classification.INTERNAL)}, "LINEAGE_FORGED"),
+    ],
+)
+def test_document_that_sanitization_did_not_send_is_refused(changes: dict[str, Any], code: str) -> None:
+    assert refused(replace(sanitized(), **changes)) == code
+
+
+def test_unsanitized_document_is_refused() -> None:
+    event = sanitized()
+    assert refused(replace(event, lineage=event.lineage[:1])) == "LINEAGE_STAGES"
+
+
+def test_tenant_without_a_key_is_refused() -> None:
+    with pytest.raises(InvalidEvent) as refusal:
+        stage(seals=())(sanitized(), ())
+    assert refusal.value.reason_code == "TENANT_UNKNOWN"
+
+
+def test_unavailable_model_propagates() -> None:
+    encoder = FakeEncoder()
+    encoder.failure = Unavailable("no session is free")
+    with pytest.raises(Unavailable):
+        stage(encoder)(sanitized(), ())

@@ -1,0 +1,271 @@
+"""Indexing: the whole decision table, and that rows come before the word that they are current."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from staithe.indexing.policy import Step, step_for
+from staithe.indexing.stage import CURRENT_TOPIC, INDEXED_TOPIC, IndexingStage
+from staithe.kernel.content import chunks_digest
+from staithe.kernel.crypto.signing import Signer
+from staithe.kernel.errors import InvalidEvent, StaitheError, Unavailable
+from staithe.kernel.events import (
+    AuditEvent,
+    Chunk,
+    ChunksEmbedded,
+    DocumentCurrent,
+    DocumentIndexed,
+    Event,
+    LineageStep,
+)
+from staithe.kernel.lineage import LineageAuthor, LineageVerifier, sha256
+from staithe.kernel.stream.settle import AUDIT_TOPIC, Emit
+from staithe.kernel.vocabulary import Access, Classification, DocumentId, Operation, TenantId, Tier
+from staithe.vectors.store.rows import ChunkRow
+
+NOW_MS = 1_790_000_000_000
+MODEL = b"m" * 32
+STAGES = ("ingestion", "sanitization", "embedding")
+SIGNERS = {name: Signer.generate() for name in (*STAGES, "indexing")}
+KEYS = {name: signer.public_key for name, signer in SIGNERS.items()}
+ACCESS = Access(Tier.OFFICE, ("hr",), Classification.INTERNAL)
+
+
+class FakeClock:
+    def now_ms(self) -> int:
+        return NOW_MS
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+class FakeWorld:
+    """Index and table in one, so that the order of what is done to both is seen."""
+
+    def __init__(self, current: DocumentCurrent | None = None) -> None:
+        self.current = current
+        self.acts: list[tuple[Any, ...]] = []
+        self.rows: list[ChunkRow] = []
+        self.failures: dict[str, StaitheError] = {}
+
+    def upsert(self, rows: Sequence[ChunkRow]) -> None:
+        self._act("upsert", len(rows))
+        self.rows += rows
+
+    def delete_document(self, tenant_id: TenantId, document_id: DocumentId, *, keep_version: int | None) -> None:
+        self._act("delete", tenant_id, document_id, keep_version)
+
+    def get(self, tenant_id: TenantId, document_id: DocumentId) -> DocumentCurrent | None:
+        assert (tenant_id, document_id) == ("harbour", "leave")
+        return self.current
+
+    def apply(self, event: DocumentCurrent) -> None:
+        self._act("apply", event.document_version, event.erased)
+
+    def _act(self, name: str, *details: Any) -> None:
+        self.acts.append((name, *details))
+        if name in self.failures:
+            raise self.failures[name]
+
+
+def chunk(ordinal: int, **changes: Any) -> Chunk:
+    made = Chunk(
+        ordinal=ordinal, span_start=ordinal, span_end=ordinal + 9, text_sha256=sha256(b"%d" % ordinal),
+        sealed_text=b"sealed", embedding=np.array([0.6, 0.8], "<f4").tobytes(),
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def embedded(version: int = 5, operation: Operation = Operation.UPSERT, **changes: Any) -> ChunksEmbedded:
+    chunks = (chunk(0), chunk(1)) if operation is Operation.UPSERT else ()
+    event = ChunksEmbedded(**{
+        "event_id": "e", "tenant_id": TenantId("harbour"), "document_id": DocumentId("leave"),
+        "document_version": version, "operation": operation, "occurred_at": NOW_MS, "access": ACCESS,
+        "retention_until": NOW_MS + 1, "residency": "eu", "content_sha256": b"c" * 32, "source": "wiki",
+        "name": "leave.md", "title": "Leave", "model_digest": MODEL, "dimensions": 2, "chunks": chunks, **changes,
+    })  # fmt: skip
+    lineage: tuple[LineageStep, ...] = ()
+    before = event.content_sha256
+    for stage in STAGES:
+        after = chunks_digest(event.model_digest, event.chunks) if stage == "embedding" else sha256(stage.encode())
+        author = LineageAuthor(service=stage, code_version=f"{stage}/1", signer=SIGNERS[stage])
+        lineage = author.extended(event, lineage, input_sha256=before, output_sha256=after)
+        before = after
+    return replace(event, lineage=lineage)
+
+
+def current(version: int, *, erased: bool = False) -> DocumentCurrent:
+    return DocumentCurrent(
+        tenant_id=TenantId("harbour"), document_id=DocumentId("leave"), document_version=version, access=ACCESS,
+        residency="eu", content_sha256=b"c" * 32, erased=erased, chunk_count=1, occurred_at=NOW_MS,
+    )  # fmt: skip
+
+
+def stage(world: FakeWorld) -> IndexingStage:
+    return IndexingStage(
+        world, world, model_digest=MODEL, dimensions=2, clock=FakeClock(),
+        verifier=LineageVerifier(expected=STAGES, keys=KEYS),
+        author=LineageAuthor(service="indexing", code_version="indexing/1", signer=SIGNERS["indexing"]),
+    )  # fmt: skip
+
+
+def run(world: FakeWorld, event: Event) -> Sequence[Emit]:
+    return stage(world)(event, ())
+
+
+def refused(world: FakeWorld, event: Event) -> str:
+    with pytest.raises(InvalidEvent) as refusal:
+        run(world, event)
+    assert world.acts == [], "a refused version must leave the index alone"
+    return refusal.value.reason_code
+
+
+@pytest.mark.parametrize(
+    ("known", "operation", "expected"),
+    [
+        (None, Operation.UPSERT, Step.WRITE),
+        (None, Operation.ERASE, Step.ERASE),
+        (current(4), Operation.UPSERT, Step.WRITE),
+        (current(4), Operation.ERASE, Step.ERASE),
+        (current(5), Operation.UPSERT, Step.WRITE),
+        (current(5), Operation.ERASE, Step.ERASE),
+        (current(6), Operation.UPSERT, Step.SKIP),
+        (current(6), Operation.ERASE, Step.SKIP),
+        (current(4, erased=True), Operation.UPSERT, Step.WRITE),
+        (current(4, erased=True), Operation.ERASE, Step.ERASE),
+        (current(5, erased=True), Operation.UPSERT, Step.SKIP),
+        (current(5, erased=True), Operation.ERASE, Step.ERASE),
+        (current(6, erased=True), Operation.UPSERT, Step.SKIP),
+        (current(6, erased=True), Operation.ERASE, Step.SKIP),
+    ],
+)
+def test_newest_version_wins_and_erasure_stands(
+    known: DocumentCurrent | None, operation: Operation, expected: Step
+) -> None:
+    assert step_for(embedded(5, operation), known) is expected
+
+
+def test_rows_are_written_before_the_version_becomes_current() -> None:
+    world = FakeWorld(current(4))
+    emits = run(world, embedded())
+    assert world.acts == [("upsert", 2), ("delete", "harbour", "leave", 5), ("apply", 5, False)]
+    assert [each.topic for each in emits] == [CURRENT_TOPIC, INDEXED_TOPIC, AUDIT_TOPIC]
+
+
+def test_rows_carry_the_labels_and_no_plain_text() -> None:
+    world = FakeWorld()
+    run(world, embedded())
+    row = world.rows[1]
+    assert (row.tenant_id, row.document_id, row.document_version, row.ordinal) == ("harbour", "leave", 5, 1)
+    assert (row.access, row.retention_until, row.model_digest) == (ACCESS, NOW_MS + 1, MODEL)
+    assert (row.sealed_text, row.text_sha256) == (b"sealed", sha256(b"1"))
+    assert row.embedding.tolist() == pytest.approx([0.6, 0.8])
+
+
+def test_same_version_again_writes_the_same_rows() -> None:
+    first, again = FakeWorld(), FakeWorld(current(5))
+    run(first, embedded())
+    run(again, embedded())
+    assert [row.chunk_id for row in first.rows] == [row.chunk_id for row in again.rows]
+
+
+def test_emitted_events_say_what_was_indexed() -> None:
+    now_current, indexed, audit = (each.event for each in run(FakeWorld(), embedded()))
+    assert isinstance(now_current, DocumentCurrent)
+    assert (now_current.document_version, now_current.erased, now_current.chunk_count) == (5, False, 2)
+    assert (now_current.access, now_current.retention_until) == (ACCESS, NOW_MS + 1)
+    assert isinstance(indexed, DocumentIndexed)
+    assert (indexed.chunk_count, indexed.model_digest) == (2, MODEL)
+    digest = chunks_digest(MODEL, embedded().chunks)
+    LineageVerifier(expected=(*STAGES, "indexing"), keys=KEYS).verify(indexed, output_sha256=digest)
+    assert isinstance(audit, AuditEvent)
+    assert audit.action == "document.indexed"
+    assert "leave" not in repr(audit)
+
+
+def test_erasure_deletes_every_version_and_writes_no_row() -> None:
+    world = FakeWorld(current(5))
+    emits = run(world, embedded(5, Operation.ERASE))
+    assert world.acts == [("delete", "harbour", "leave", None), ("apply", 5, True)]
+    erased = emits[0].event
+    assert isinstance(erased, DocumentCurrent)
+    assert erased.erased
+    audit = emits[2].event
+    assert isinstance(audit, AuditEvent)
+    assert audit.action == "document.erased"
+
+
+@pytest.mark.parametrize("known", [current(6), current(5, erased=True), current(6, erased=True)])
+def test_superseded_version_touches_nothing_and_is_audited(known: DocumentCurrent) -> None:
+    world = FakeWorld(known)
+    emits = run(world, embedded())
+    assert world.acts == []
+    assert [each.topic for each in emits] == [AUDIT_TOPIC]
+    audit = emits[0].event
+    assert isinstance(audit, AuditEvent)
+    assert audit.action == "document.superseded"
+
+
+@pytest.mark.parametrize("act", ["upsert", "delete"])
+def test_unavailable_index_propagates_and_nothing_becomes_current(act: str) -> None:
+    world = FakeWorld()
+    world.failures[act] = Unavailable("Milvus does not answer")
+    with pytest.raises(Unavailable):
+        run(world, embedded())
+    assert "apply" not in [name for name, *_ in world.acts]
+    assert world.acts[-1][0] == act
+
+
+def test_unavailable_index_keeps_an_erasure_from_being_called_done() -> None:
+    world = FakeWorld(current(5))
+    world.failures["delete"] = Unavailable("Milvus does not answer")
+    with pytest.raises(Unavailable):
+        run(world, embedded(6, Operation.ERASE))
+    assert [name for name, *_ in world.acts] == ["delete"]
+
+
+def test_other_event_is_refused() -> None:
+    assert refused(FakeWorld(), current(5)) == "EVENT_TYPE"
+
+
+def test_vectors_of_another_model_are_refused() -> None:
+    assert refused(FakeWorld(), embedded(model_digest=b"n" * 32)) == "MODEL_MISMATCH"
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        (chunk(1), chunk(0)),
+        (chunk(0), chunk(0)),
+        (chunk(1),),
+        (chunk(0), chunk(2)),
+        (chunk(0, embedding=b""),),
+        (chunk(0, embedding=b"\0" * 4),),
+        (chunk(0, embedding=b"\0" * 9),),
+        (chunk(0), chunk(1, embedding=b"\0" * 12)),
+    ],
+)
+def test_chunks_out_of_order_or_of_another_size_are_refused(chunks: tuple[Chunk, ...]) -> None:
+    assert refused(FakeWorld(), embedded(chunks=chunks)) == "CHUNKS_MALFORMED"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"document_version": 6},
+        {"access": Access(Tier.OFFICE, (), Classification.INTERNAL)},
+        {"operation": Operation.ERASE},
+        {"tenant_id": TenantId("millrace")},
+    ],
+)
+def test_relabelled_version_is_refused(changes: dict[str, Any]) -> None:
+    assert refused(FakeWorld(), replace(embedded(), **changes)) == "LINEAGE_FORGED"
+
+
+def test_version_without_lineage_or_with_other_chunks_is_refused() -> None:
+    assert refused(FakeWorld(), replace(embedded(), lineage=())) == "LINEAGE_STAGES"
+    assert refused(FakeWorld(), replace(embedded(), chunks=(chunk(0),))) == "LINEAGE_CONTENT"
+    assert refused(FakeWorld(), replace(embedded(), chunks=(chunk(0, span_start=-1),))) == "LINEAGE_CONTENT"

@@ -1,0 +1,148 @@
+"""Detection: each entity at its place, look-alikes left alone, nothing hidden in another's shape, bounded work."""
+
+import itertools
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from staithe.kernel.errors import InvalidEvent
+from staithe.kernel.limits import TEXT_CHARACTERS_MAX
+from staithe.sanitization.detect import Detector, Finding, mask
+
+DETECTOR = Detector()
+CARD, IBAN, PHONE, EMAIL = (
+    "4111 1111 1111 1111",
+    "GB82 WEST 1234 5698 7654 32",
+    "+44 20 7946 0958",
+    "jane.doe@example.com",
+)
+KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEabcd+/=\n-----END RSA PRIVATE KEY-----"
+AWS, TOKEN = "AKIA" + "A1B2" * 4, "ghp_" + "a1B2" * 9
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlLWhlcmU"
+URL = "postgres://user:hunter22@db.internal/main"
+EXAMPLES = [
+    ("CARD", CARD), ("CARD", "4111-1111-1111-1111"), ("CARD", "378282246310005"), ("IBAN", IBAN),
+    ("IBAN", "DE89370400440532013000"), ("PHONE", PHONE), ("PHONE", "020 7946 0958"), ("PHONE", "0049 30 901820"),
+    ("EMAIL", EMAIL), ("EMAIL", "a+b@sub.example.co.uk"), ("PRIVATE_KEY", KEY),
+    ("PRIVATE_KEY", "-----BEGIN PRIVATE KEY-----\nMIIE"), ("SECRET", AWS), ("SECRET", TOKEN), ("SECRET", JWT),
+    ("SECRET", URL), ("SECRET", "password: hunter2hunter2"), ("SECRET", 'API_KEY = "abcdefgh12345"'),
+    ("SECRET", "xoxb-1234567890-abc"),
+]  # fmt: skip
+
+
+def found(text: str) -> list[tuple[str, str]]:
+    return [(each.entity, text[each.start : each.end]) for each in DETECTOR.find(text)]
+
+
+@pytest.mark.parametrize(("entity", "text"), EXAMPLES)
+@pytest.mark.parametrize("around", ["{}", "see {} please", "Grüße \U0001f600 日本 {} für", "({})", "\n{}\n"])
+def test_entity_is_found_at_its_place(entity: str, text: str, around: str) -> None:
+    whole = around.format(text)
+    findings = DETECTOR.find(whole)
+    assert [each.entity for each in findings] == [entity]
+    assert text[:8] in whole[findings[0].start :][:9], "a phone number takes an opening bracket with it"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111 1111 1111 1112", "1234 5678 9012 3456", "GB00 WEST 1234 5698 7654 32", "DE00370400440532013000",
+        "order 12345", "2026-11-23", "12:30", "version 1.2.3.4", "jane at example.com", "jane@localhost", "@handle",
+        "AKIA" + "a" * 16, "ghp_short", "eyJ.eyJ.x", "password: short", "BEGIN PRIVATE KEY", "https://example.com/a@b",
+    ],
+)  # fmt: skip
+def test_look_alike_is_left_alone(text: str) -> None:
+    assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "entities"),
+    [
+        (f"{CARD} {EMAIL} {PHONE}", ["CARD", "EMAIL", "PHONE"]),
+        (f"020 7946 0958 {CARD}", ["PHONE", "CARD"]),
+        (f"1234 {CARD}", ["CARD"]),
+        (f"{CARD} 123", ["CARD"]),
+        (f"378282246310005 {CARD}", ["CARD", "CARD"]),
+        ("4111111111111111-12", ["CARD"]),
+        (f"{IBAN} 1234", ["IBAN"]),
+        (f"password: {KEY}", ["PRIVATE_KEY"]),
+        (f"xoxb-1234567890{KEY}", ["SECRET", "PRIVATE_KEY"]),
+        (f"mail {EMAIL},{EMAIL};{EMAIL}", ["EMAIL"] * 3),
+        (f"é{EMAIL}é", ["EMAIL"]),
+        (f"{IBAN}\n{CARD}", ["IBAN", "CARD"]),
+        ("GB00 AAAA 4111 1111 1111 1111", ["CARD"]),
+    ],
+)
+def test_nothing_hides_in_the_shape_of_another(text: str, entities: list[str]) -> None:
+    assert [entity for entity, _ in found(text)] == entities
+
+
+def test_key_in_a_setting_leaves_nothing_of_itself() -> None:
+    text = f"secret_key: {KEY}\nnext: 1"
+    assert mask(text, DETECTOR.find(text)) == "secret_key: [PRIVATE_KEY]\nnext: 1"
+
+
+def test_card_behind_a_phone_number_leaves_no_digit() -> None:
+    text = f"020 7946 0958 {CARD}"
+    assert mask(text, DETECTOR.find(text)) == "[PHONE] [CARD]"
+
+
+PIECES = st.sampled_from(
+    [*(text for _, text in EXAMPLES), " ", "\n", ", ", "é", "\U0001f600", "1", "0", "word", "-", "+", "("]
+)
+
+
+@given(st.lists(PIECES, max_size=12).map("".join))
+def test_findings_are_in_order_and_do_not_overlap(text: str) -> None:
+    findings = DETECTOR.find(text)
+    for each, following in itertools.pairwise(findings):
+        assert each.end <= following.start
+    assert all(0 <= each.start < each.end <= len(text) for each in findings)
+
+
+@given(st.lists(PIECES, max_size=12).map(" ".join))
+def test_masked_text_holds_no_finding_but_masks(text: str) -> None:
+    masked = mask(text, DETECTOR.find(text))
+    again = [masked[each.start : each.end] for each in DETECTOR.find(masked)]
+    assert all(re.search(r"\[[A-Z_]+\]", each) for each in again), "a second look may only swallow a mask"
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_settled(text: str) -> None:
+    assert isinstance(DETECTOR.find(text), list)
+
+
+def test_mask_replaces_exactly_the_spans() -> None:
+    assert mask("abcdef", [Finding("X", 1, 3), Finding("Y", 3, 4)]) == "a[X][Y]ef"
+    assert mask("abc", []) == "abc"
+
+
+PATTERNS = [
+    "1111 1111 1111 1112 ", "(1(1(1(1", "+1 ", "0-", "0 0 0 0 0 0 0 ", "GB00 AAAA BBBB CCCC ", "AA00AAAA", "a@", "a.a.a@",  # noqa: E501
+    "a" * 64 + "@", "-----BEGIN A ", "-----BEGIN PRIVATE KEY", "eyJ", "eyJ-1111-1111-1111-1112-", "eyJaaaaaaaaaa.eyJ",
+    "x://", "x://a:", "password=", "api key: ", "AKIA", "é0 ", "\u0660",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_half_a_mebibyte_of_look_alikes_is_bounded_work(pattern: str) -> None:
+    text = (pattern * (TEXT_CHARACTERS_MAX // len(pattern) + 1))[:TEXT_CHARACTERS_MAX]
+    started = time.process_time()
+    try:
+        DETECTOR.find(text)
+    except InvalidEvent as refusal:
+        outcome = refusal.reason_code
+    else:
+        outcome = "FINISHED"
+    assert outcome in ("FINISHED", "DETECTION_WORK_EXCEEDED")
+    assert time.process_time() - started < 25, "measured: at most 7 s"
+
+
+def test_too_many_look_alikes_are_refused_rather_than_passed() -> None:
+    text = "1111 1111 1111 1112 " * (TEXT_CHARACTERS_MAX // 20)
+    with pytest.raises(InvalidEvent) as refusal:
+        DETECTOR.find(text)
+    assert refusal.value.reason_code == "DETECTION_WORK_EXCEEDED"
