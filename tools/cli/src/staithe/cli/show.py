@@ -17,10 +17,12 @@ STATE_STYLES: Mapping[str, str] = {
 
 
 def answer_panel(question: str, answer: Mapping[str, Any]) -> Panel:
-    """An answer with its citations."""
-    lines: list[Text | Table] = [Text(answer["text"], style="bold" if answer["answered"] else "yellow")]
-    if answer["citations"]:
-        lines += [Text(), citations_table(answer["citations"])]
+    """An answer with its citations below it."""
+    lines = [Text(answer["text"], style="bold" if answer["answered"] else "yellow")]
+    for each in answer["citations"]:
+        span = f"characters {each['span']['start']} to {each['span']['end']}"
+        place = f"{each['document_id']}  version {each['document_version']}  {span}  score {each['score']:.2f}"
+        lines += [Text(), Text(f"“{each['quote']}”", style="italic"), Text(place, style="cyan")]
     return Panel(
         Group(*lines),
         title=Text(question),
@@ -28,19 +30,6 @@ def answer_panel(question: str, answer: Mapping[str, Any]) -> Panel:
         border_style="cyan",
         padding=(1, 2),
     )
-
-
-def citations_table(citations: Sequence[Mapping[str, Any]]) -> Table:
-    """Where each quotation stands."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("document", "version", "characters", "score", "quotation"):
-        table.add_column(heading, style="dim" if heading != "quotation" else "italic", no_wrap=heading != "quotation")
-    for each in citations:
-        span = f"{each['span']['start']}-{each['span']['end']}"
-        table.add_row(
-            each["document_id"], str(each["document_version"]), span, f"{each['score']:.2f}", Text(f"“{each['quote']}”")
-        )
-    return table
 
 
 def results_table(results: Sequence[Mapping[str, Any]]) -> Table:
