@@ -32,8 +32,8 @@ def clip(text: str, tokenizer: TextTokenizer, tokens_max: int = CONTENT_TOKENS_M
 def under_title(title: str, text: str, tokenizer: TextTokenizer) -> str:
     """What the model reads for a chunk: the title, clipped to TITLE_TOKENS_MAX, a line break, the chunk's text.
 
-    The text stays whole when it has at most CHUNK_TOKENS_MAX tokens; of a longer one the end is clipped.
-    Raises InvalidEvent on lone surrogates.
+    The text stays whole: with at most CHUNK_TOKENS_MAX tokens, as the default ChunkLimits cut it, the model reads
+    all of it; what is longer the encoder refuses. Raises InvalidEvent on lone surrogates.
     """
     heading = clip(title, tokenizer, TITLE_TOKENS_MAX).strip()
-    return clip(f"{heading}\n{text}" if heading else text, tokenizer)
+    return f"{heading}\n{text}" if heading else text

@@ -1,0 +1,291 @@
+"""Settling one record: each class of error has its fate, and a dead letter loses nothing."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from kernel_samples import EXAMPLES, SCHEMAS, TOPOLOGY, TRACEPARENT, FakeClock, FakeLogger
+
+from staithe.kernel.codec import EventSchema, Schema, load_event_schemas, parse_schema
+from staithe.kernel.crypto.sealing import Opener, SealContext, Sealer, generate_private_key, public_key_of
+from staithe.kernel.errors import (
+    AccessDenied,
+    ConfigurationError,
+    Integrity,
+    InvalidEvent,
+    StaitheError,
+    Unavailable,
+)
+from staithe.kernel.events import AuditEvent, DeadLettered, Event
+from staithe.kernel.limits import RECORD_BYTES_MAX
+from staithe.kernel.lineage import sha256
+from staithe.kernel.stream import settle
+from staithe.kernel.stream.registry import EventCodec
+from staithe.kernel.stream.settle import (
+    AUDIT_TOPIC,
+    DEAD_LETTERS_PER_MINUTE_MAX,
+    Emit,
+    Record,
+    Settlement,
+    Settler,
+    Stopping,
+)
+from staithe.kernel.telemetry import Headers, Metrics
+from staithe.kernel.topology import load_topology
+
+INPUT, OUTPUT = "documents.submitted.v1", "documents.ingested.v1"
+OPERATOR = generate_private_key()
+PINNED = load_event_schemas(SCHEMAS)
+VALUE = PINNED["documents/submitted.v1"].encode(EXAMPLES["documents/submitted.v1"], schema_id=1)
+HEADERS: Headers = (("traceparent", TRACEPARENT.encode()), ("tracestate", b"a=b"), ("secret", b"no"))
+
+
+class FakeRegistry:
+    """Every schema under id 1, and the one asked for when read."""
+
+    def __init__(self) -> None:
+        self.reading = "documents/submitted.v1"
+
+    def schema_id(self, subject: str, schema: EventSchema) -> int:
+        assert subject.endswith("-value")
+        assert schema.name in EXAMPLES
+        return 1
+
+    def writer_schema(self, schema_id: int) -> Schema:
+        if schema_id != 1:
+            raise InvalidEvent("the registry has no such schema id", reason_code="SCHEMA_UNKNOWN")
+        return parse_schema(PINNED[self.reading].text)
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class FakeStage:
+    """Fails as told, then passes an example on."""
+
+    failures: list[Exception] = field(default_factory=list)
+    emits: Sequence[Emit] = (Emit(OUTPUT, EXAMPLES["documents/ingested.v1"]),)
+    seen: list[Event] = field(default_factory=list)
+    on_call: Callable[[], None] = lambda: None
+
+    def __call__(self, event: Event, headers: Headers) -> Sequence[Emit]:
+        assert headers == HEADERS
+        self.seen.append(event)
+        self.on_call()
+        if self.failures:
+            raise self.failures.pop(0)
+        return self.emits
+
+
+class Bench:
+    """A settler over fakes."""
+
+    def __init__(self, stage: FakeStage, *, sealed: bool = True) -> None:
+        self.clock, self.logger, self.metrics = FakeClock(), FakeLogger(), Metrics("test")
+        self.registry = FakeRegistry()
+        keys = {"dead-letter": {"staithe": public_key_of(OPERATOR)}} if sealed else {}
+        self.codec = EventCodec(load_topology(TOPOLOGY), PINNED, self.registry)  # type: ignore[arg-type]
+        self.settler = Settler(
+            "ingestion", stage, self.codec, Sealer(keys), metrics=self.metrics, logger=self.logger, clock=self.clock  # type: ignore[arg-type]
+        )  # fmt: skip
+        # The pause between tries, without the waiting.
+        self.settler._sleep = lambda _: None  # type: ignore[method-assign]
+
+    def count(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(f"staithe_test_{name}", labels) or 0.0
+
+    def letter(self, settlement: Settlement) -> DeadLettered:
+        first, second = settlement.outgoing
+        assert (first.topic, second.topic) == (INPUT + ".dlq", AUDIT_TOPIC)
+        self.registry.reading = "audit/events.v1"
+        audit = self.codec.decode(AUDIT_TOPIC, second.value)
+        assert isinstance(audit, AuditEvent)
+        assert (audit.action, audit.reason_code) == ("record.dead_lettered", settlement.reason_code)
+        self.registry.reading = "dead_letters/recorded.v1"
+        made = self.codec.decode(first.topic, first.value)
+        assert isinstance(made, DeadLettered)
+        return made
+
+
+def record(value: bytes | None = VALUE, key: bytes | None = b"harbour/leave", offset: int = 9) -> Record:
+    return Record(INPUT, 2, offset, key, value, HEADERS)
+
+
+def opened(letter: DeadLettered) -> tuple[bytes, bytes]:
+    context = SealContext("dead-letter", "staithe", f"{letter.topic}/{letter.partition}/{letter.offset}", 0)
+    whole = Opener({"dead-letter": {"staithe": OPERATOR}}).open(context, letter.sealed_record)
+    length = int.from_bytes(whole[:4], "big")
+    return whole[4 : 4 + length], whole[4 + length :]
+
+
+def test_result_goes_out_under_its_key_with_trace_headers_only() -> None:
+    stage = FakeStage()
+    settlement = Bench(stage).settler.settle(record())
+    (out,) = settlement.outgoing
+    assert (out.topic, out.key, settlement.reason_code) == (OUTPUT, b"harbour/leave-policy", "")
+    assert out.headers == HEADERS[:2]
+    assert stage.seen == [EXAMPLES["documents/submitted.v1"]]
+
+
+@pytest.mark.parametrize("key", [b"harbour/leave", b"", None, b"\xff"])
+def test_invalid_event_becomes_a_dead_letter_that_loses_no_byte(key: bytes | None) -> None:
+    bench = Bench(FakeStage([InvalidEvent("the document is empty", reason_code="DOCUMENT_EMPTY")]))
+    settlement = bench.settler.settle(record(key=key))
+    letter = bench.letter(settlement)
+    assert settlement.reason_code == letter.reason_code == "DOCUMENT_EMPTY"
+    assert (letter.service, letter.topic, letter.partition, letter.offset) == ("ingestion", INPUT, 2, 9)
+    assert opened(letter) == (key or b"", VALUE)
+    assert (letter.record_sha256, letter.record_bytes, letter.traceparent) == (sha256(VALUE), len(VALUE), TRACEPARENT)
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (None, "FRAME_MISSING"),
+        (b"", "FRAME_MISSING"),
+        (b"hello", "FRAME_MISSING"),
+        (b"\0\0\0\0\2" + VALUE[5:], "SCHEMA_UNKNOWN"),
+        (VALUE[:-1], "EVENT_UNDECODABLE"),
+        (VALUE + b"\0", "TRAILING_BYTES"),
+    ],
+)
+def test_record_that_does_not_decode_never_reaches_the_stage(value: bytes | None, code: str) -> None:
+    stage = FakeStage()
+    bench = Bench(stage)
+    settlement = bench.settler.settle(record(value))
+    assert settlement.reason_code == code
+    assert opened(bench.letter(settlement))[1] == (value or b"")
+    assert stage.seen == []
+
+
+@pytest.mark.parametrize("crash", [RuntimeError("secret content"), KeyError("x"), MemoryError(), RecursionError()])
+def test_crash_of_the_stage_is_a_dead_letter_without_its_words(crash: Exception) -> None:
+    bench = Bench(FakeStage([crash]))
+    letter = bench.letter(bench.settler.settle(record()))
+    assert letter.reason_code == "STAGE_CRASHED"
+    assert type(crash).__name__ in letter.message
+    assert "secret" not in repr((letter, bench.logger.lines))
+
+
+@pytest.mark.parametrize("failure", [AccessDenied("x"), Integrity("x"), ConfigurationError("x")])
+def test_failure_that_must_stop_the_stream_propagates(failure: StaitheError) -> None:
+    with pytest.raises(type(failure)):
+        Bench(FakeStage([failure])).settler.settle(record())
+
+
+def test_unavailable_is_retried_in_place_until_it_works() -> None:
+    stage = FakeStage([Unavailable("x", reason_code="MILVUS_DOWN") for _ in range(7)])
+    bench = Bench(stage)
+    assert bench.settler.settle(record()).reason_code == ""
+    assert len(stage.seen) == 8
+    assert bench.count("retries_total", reason_code="MILVUS_DOWN") == 7
+    assert bench.logger.events() == ["retrying_in_place"] * 7
+
+
+def test_pauses_between_tries_grow_and_stay_bounded() -> None:
+    bench = Bench(FakeStage([Unavailable("x") for _ in range(40)]))
+    pauses: list[float] = []
+    bench.settler._sleep = pauses.append  # type: ignore[method-assign]
+    bench.settler.settle(record())
+    assert len(pauses) == 40
+    assert max(pauses) <= settle.RETRY_SECONDS_MAX
+    assert max(pauses[:3]) < 1
+
+
+def test_stopping_ends_a_retry_and_settles_nothing() -> None:
+    stage = FakeStage([Unavailable("x")] * 3)
+    bench = Bench(stage)
+    del bench.settler._sleep
+    stage.on_call = bench.settler.stop
+    with pytest.raises(Stopping):
+        bench.settler.settle(record())
+    assert len(stage.seen) == 1
+
+
+def test_stopped_settler_takes_no_record() -> None:
+    stage = FakeStage()
+    bench = Bench(stage)
+    bench.settler.stop()
+    with pytest.raises(Stopping):
+        bench.settler.settle(record())
+    assert stage.seen == []
+
+
+def test_waiting_retry_wakes_up_at_shutdown() -> None:
+    stage = FakeStage([Unavailable("x")] * 1000)
+    bench = Bench(stage)
+    del bench.settler._sleep
+    ended = threading.Event()
+
+    def run() -> None:
+        with pytest.raises(Stopping):
+            bench.settler.settle(record())
+        ended.set()
+
+    thread = threading.Thread(target=run)
+    stage.on_call = lambda: bench.settler.stop() if len(stage.seen) == 2 else None
+    thread.start()
+    assert ended.wait(10)
+    thread.join()
+
+
+def test_result_for_a_topic_not_on_the_map_is_a_crash() -> None:
+    bench = Bench(FakeStage(emits=[Emit("other.topic", EXAMPLES["audit/events.v1"])]))
+    assert bench.settler.settle(record()).reason_code == "STAGE_CRASHED"
+
+
+def test_result_of_the_wrong_class_is_a_dead_letter() -> None:
+    bench = Bench(FakeStage(emits=[Emit(OUTPUT, EXAMPLES["audit/events.v1"])]))
+    assert bench.settler.settle(record()).reason_code == "EVENT_TYPE"
+
+
+def test_without_the_operators_key_the_stream_stops_rather_than_lose_a_record() -> None:
+    with pytest.raises(InvalidEvent) as refusal:
+        Bench(FakeStage([InvalidEvent("x")]), sealed=False).settler.settle(record())
+    assert refusal.value.reason_code == "TENANT_UNKNOWN"
+
+
+def test_record_too_large_for_its_dead_letter_is_cut_and_says_so() -> None:
+    bench = Bench(FakeStage())
+    huge = b"x" * (RECORD_BYTES_MAX + 1000)
+    letter = bench.letter(bench.settler.settle(record(huge)))
+    assert (letter.record_bytes, letter.record_sha256) == (len(huge), sha256(huge))
+    assert huge.startswith(opened(letter)[1])
+    assert RECORD_BYTES_MAX - 100 < len(letter.sealed_record) < RECORD_BYTES_MAX + 100
+
+
+def test_what_is_committed_is_counted_by_fate() -> None:
+    bench = Bench(FakeStage())
+    bench.settler.committed([Settlement(record(), (), ""), Settlement(record(), (), "X_Y")])
+    assert bench.count("records_total", topic=INPUT, fate="moved") == 1
+    assert bench.count("records_total", topic=INPUT, fate="dead_lettered") == 1
+    assert bench.count("dead_letters_total", reason_code="X_Y") == 1
+    assert bench.logger.lines == [
+        ("warning", "record_dead_lettered", {"topic": INPUT, "partition": 2, "offset": 9, "reason_code": "X_Y"})
+    ]
+
+
+def bury(bench: Bench, count: int) -> None:
+    bench.settler.committed([Settlement(record(), (), "X_Y")] * count)
+
+
+def test_flood_of_dead_letters_stops_and_stays_stopped() -> None:
+    bench = Bench(FakeStage())
+    bury(bench, DEAD_LETTERS_PER_MINUTE_MAX - 1)
+    assert not bench.settler.flooded()
+    bury(bench, 1)
+    assert bench.settler.flooded()
+    assert "dead_letter_flood" in bench.logger.events()
+    bench.clock.seconds += 3600
+    bury(bench, 1)
+    assert bench.settler.flooded()
+
+
+def test_slow_trickle_of_dead_letters_is_no_flood() -> None:
+    bench = Bench(FakeStage())
+    for _ in range(3):
+        bury(bench, DEAD_LETTERS_PER_MINUTE_MAX - 1)
+        bench.clock.seconds += 61
+    assert not bench.settler.flooded()
