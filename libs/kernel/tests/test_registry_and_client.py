@@ -4,7 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.schema_registry.error import SchemaRegistryError
@@ -18,7 +18,7 @@ from staithe.kernel.topology import load_topology
 
 PINNED = load_event_schemas(SCHEMAS)
 SUBMITTED = PINNED["documents/submitted.v1"]
-DOWN = [SchemaRegistryError(500, 50001, "x"), httpx.ConnectError("x"), OSError("x")]
+DOWN = [SchemaRegistryError(500, 50001, "x"), httpx2.ConnectError("x"), OSError("x")]
 
 
 class FakeClient:
@@ -39,7 +39,7 @@ class FakeClient:
     def set_compatibility(self, *, subject_name: str, level: str) -> None:
         self.compatibility.append(f"{subject_name} {level}")
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self.answer = OSError("closed")
 
 
@@ -71,7 +71,7 @@ def test_banned_writer_schema_is_refused_and_not_kept() -> None:
 
 def test_guessing_ids_ends() -> None:
     asked, client = registry(SimpleNamespace(schema_str=SUBMITTED.text))
-    asked._writers = dict.fromkeys(range(WRITER_SCHEMAS_MAX), {})
+    asked._writers = {number: {} for number in range(WRITER_SCHEMAS_MAX)}
     with pytest.raises(InvalidEvent) as refusal:
         asked.writer_schema(WRITER_SCHEMAS_MAX)
     assert (reason(refusal), client.asked) == ("SCHEMA_FLOOD", 0)

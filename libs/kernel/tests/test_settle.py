@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from kernel_samples import EXAMPLES, SCHEMAS, TOPOLOGY, TRACEPARENT, FakeClock, FakeLogger
@@ -239,6 +239,11 @@ def test_result_for_a_topic_not_on_the_map_is_a_crash() -> None:
 def test_result_of_the_wrong_class_is_a_dead_letter() -> None:
     bench = Bench(FakeStage(emits=[Emit(OUTPUT, EXAMPLES["audit/events.v1"])]))
     assert bench.settler.settle(record()).reason_code == "EVENT_TYPE"
+
+
+def test_result_that_no_topic_takes_is_a_dead_letter() -> None:
+    large = replace(EXAMPLES["documents/ingested.v1"], sealed_text=bytes(RECORD_BYTES_MAX))
+    assert Bench(FakeStage(emits=[Emit(OUTPUT, large)])).settler.settle(record()).reason_code == "OUTPUT_TOO_LARGE"
 
 
 def test_without_the_operators_key_the_stream_stops_rather_than_lose_a_record() -> None:

@@ -1,6 +1,7 @@
 """Logs without content, metrics with meaning, trace context of the right form only."""
 
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from staithe.kernel.telemetry import (
     Metrics,
     Tracer,
     configure_logging,
+    metric_sums,
     traceparent_of,
 )
 
@@ -77,6 +79,32 @@ def test_metrics_carry_the_service_and_a_meaning() -> None:
             _, _, name, meaning = line.split(" ", 3)
             assert name.startswith("staithe_test_")
             assert len(meaning) > 10
+
+
+def test_sums_add_the_labels_of_a_metric() -> None:
+    metrics = Metrics("test")
+    for fate in ("moved", "dead_lettered"):
+        metrics.records.labels(topic="t", fate=fate).inc(2)
+    assert metric_sums(metrics.exposition().decode())["staithe_test_records_total"] == 4
+
+
+def test_line_of_a_library_tells_the_place_and_never_the_words(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()
+    try:
+        configure_logging("test", replica=0, level="INFO", metrics=Metrics("test"))
+        logging.getLogger("library.part").error("secret %s", "content")
+        try:
+            raise ValueError("secret")
+        except ValueError:
+            logging.getLogger("library.part").exception("secret")
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    first, second = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert first == {"event": "library", "level": "error", "path": "library.part", "error_class": ""}
+    assert second["error_class"] == "ValueError"
 
 
 def test_two_services_share_no_registry() -> None:

@@ -61,7 +61,7 @@ class EventSchema:
         """
         schema_id, body = split_frame(record_value)
         writer = writer_schema(schema_id)
-        stream = _Body(body)
+        stream: Any = _Body(body)
         try:
             decoded: Any = fastavro.schemaless_reader(stream, dict(writer), self._parsed)
         except (
@@ -85,14 +85,20 @@ class EventSchema:
         return event
 
 
-class _Body(io.BytesIO):
+class _Body:
     """Refuses to read past its end: where the decoder skips a field it takes a short read for a whole one."""
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        piece = super().read(size)
-        if size is None or len(piece) != size:
-            raise EOFError
-        return piece
+    def __init__(self, content: bytes) -> None:
+        stream = io.BytesIO(content)
+        read = stream.read
+
+        def read_exactly(size: int) -> bytes:
+            piece = read(size)
+            if len(piece) != size:
+                raise EOFError
+            return piece
+
+        self.read, self.tell = read_exactly, stream.tell
 
 
 def split_frame(record_value: bytes | None) -> tuple[int, bytes]:
@@ -240,9 +246,6 @@ def _converter(hint: Any) -> Callable[[Any], Any]:
     if origin is tuple:
         each = _converter(arguments[0])
         return lambda values: tuple(map(each, values))
-    if hint is bytes:
-        # fastavro hands out a default of bytes as the text the schema writes it in (code points 0 to 255).
-        return lambda value: value.encode("latin-1") if isinstance(value, str) else value
     if isinstance(hint, NewType) or origin is not None:
         return _same
     if isinstance(hint, type) and issubclass(hint, IntEnum | Enum):
@@ -250,7 +253,12 @@ def _converter(hint: Any) -> Callable[[Any], Any]:
     if is_dataclass(hint):
         record: Any = hint
         return lambda value: _from_avro(record, value)
-    return _same
+    return _bytes if hint is bytes else _same
+
+
+def _bytes(value: Any) -> Any:
+    """fastavro hands out a default of bytes as the text the schema writes it in (code points 0 to 255)."""
+    return value.encode("latin-1") if isinstance(value, str) else value
 
 
 def _same(value: Any) -> Any:

@@ -7,11 +7,12 @@ Create; acknowledgement only after the function returned; a failing batch is tri
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from yarl import URL
 
-from staithe.kernel.errors import StaitheError, Unavailable
+from staithe.kernel.errors import Integrity, StaitheError, Unavailable
 from staithe.kernel.files import read_password
 from staithe.kernel.limits import RETRY_SECONDS_MAX
 from staithe.kernel.settings import ServiceSettings
@@ -49,13 +50,14 @@ def _read_committed_transport() -> Any:
     return type("Transport", (driver.Transport,), {"Consumer": Consumer})
 
 
-def make_faust_app(service: str, settings: ServiceSettings) -> Any:
+def make_faust_app(service: str, settings: ServiceSettings, data_dir: Path) -> Any:
     """A Faust app of `service` over SCRAM and TLS 1.3, with no web server, no leader topic and no tables on disk."""
     import faust  # noqa: PLC0415 - importing Faust starts a process (`file`), and imports must do nothing
 
     hosts = ";".join(f"kafka://{each.strip()}" for each in settings.kafka_bootstrap.split(","))
     app = faust.App(
-        service, broker=hosts, store="memory://", value_serializer="raw", key_serializer="raw", web_enabled=False,
+        service, broker=hosts, store="memory://", datadir=data_dir, value_serializer="raw", key_serializer="raw",
+        web_enabled=False,
         topic_disable_leader=True, topic_allow_declare=False, processing_guarantee="at_least_once",
         broker_session_timeout=SESSION_SECONDS, broker_heartbeat_interval=2.0, broker_commit_interval=0.5,
         broker_credentials=faust.SASLCredentials(
@@ -73,11 +75,11 @@ class FaustStream:
     """One agent over one topic that hands batches to a function, in order, and acknowledges what it made durable."""
 
     def __init__(
-        self, service: str, settings: ServiceSettings, topic: str, function: BatchFunction, *,
+        self, service: str, settings: ServiceSettings, topic: str, function: BatchFunction, *, data_dir: Path,
         metrics: Metrics, logger: Logger,
     ) -> None:  # fmt: skip
         self._function, self._topic, self._metrics, self._logger = function, topic, metrics, logger
-        self.app = make_faust_app(service, settings)
+        self.app = make_faust_app(service, settings, data_dir)
         self.fatal: StaitheError | None = None
         source = self.app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         self.app.agent(source, name=f"{service}-agent")(self._agent)
@@ -90,9 +92,15 @@ class FaustStream:
         """Leave the group; what was not acknowledged is delivered again."""
         await asyncio.wait_for(self.app.stop(), STOP_SECONDS_MAX)
 
+    def failure(self) -> StaitheError | None:
+        """Why nothing more will be consumed, if so; Faust itself goes on running after its consumer has crashed."""
+        if self.fatal is None and (self.app.crashed or self.app.consumer.crashed):
+            self.fatal = Integrity("Faust's consumer crashed", reason_code="STREAM_CRASHED")
+        return self.fatal
+
     def working(self) -> bool:
         """Whether partitions are assigned and nothing has failed."""
-        return self.fatal is None and self.app.started and bool(self.app.consumer.assignment())
+        return self.failure() is None and self.app.started and bool(self.app.consumer.assignment())
 
     async def _agent(self, stream: Any) -> None:
         pending: asyncio.Queue[Any] = asyncio.Queue(BATCH_RECORDS_MAX)

@@ -42,7 +42,7 @@ class AuditApplication:
         await self._in_writer(self._open)
         # Made here and not at construction, because Faust binds to the running event loop.
         self._stream = FaustStream(
-            SERVICE, self._settings, AUDIT_TOPIC, self._append,
+            SERVICE, self._settings, AUDIT_TOPIC, self._append, data_dir=self._settings.index_file.parent / "faust",
             metrics=self._runtime.metrics, logger=self._runtime.logger,
         )  # fmt: skip
         self._runtime.health.add("stream", self._stream.working)
@@ -70,7 +70,7 @@ class AuditApplication:
 
     def fatal(self) -> StaitheError | None:
         """Why the service can't go on, if it can't."""
-        return self._stream.fatal if self._stream else None
+        return self._stream.failure() if self._stream else None
 
     async def stop(self) -> None:
         """Leave the group; the batch under way is finished or delivered again."""

@@ -31,6 +31,8 @@ def guarded(verb: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
             return verb(*arguments, **options)
         except StaitheError as error:
             err.print(f"[bold red]staithe:[/] {error.message} [dim]({error.reason_code})[/]", highlight=False)
+            if error.reason_code == "KAFKA_UNAVAILABLE":
+                err.print("[dim]is the stack up? `staithe status` tells[/]")
             code = EXIT_USAGE if isinstance(error, ConfigurationError) else EXIT_FAILED
             raise typer.Exit(code) from error
 

@@ -1,7 +1,9 @@
 """The demonstration of `staithe run`: sample documents in, one cited answer out, its quotation checked in the file."""
 
 import re
+import time
 
+from staithe.audit.verify import VerificationReport, verify_log
 from staithe.cli.api import Api
 from staithe.cli.console import err, out, progress_bar
 from staithe.cli.local import LocalStack, Who
@@ -13,6 +15,7 @@ from staithe.stack.fates import Fate
 QUESTION = "How much paid holiday does a full-time employee get per year?"
 WHO = Who("harbour")
 SETTLE_SECONDS_MAX = 300.0
+LOG_SECONDS_MAX = 30.0
 
 
 def demonstrate() -> bool:
@@ -37,7 +40,21 @@ def demonstrate() -> bool:
     mark = "[green]✓ the quotation stands word for word in" if verified else "[red]✗ the quotation was not found in"
     named = answer["citations"][0]["document_id"] if answer["citations"] else "any document"
     out.print(f"{mark} {named}[/]")
-    return verified and None not in fates.values() and Fate.INDEXED in fates.values()
+    log = _verified_log(stack, len(versions))
+    proven = log.ok and log.size >= len(versions)
+    mark = "[green]✓[/] the audit log verifies" if proven else "[red]✗ the audit log does not verify[/]"
+    out.print(f"{mark}: {log.size} entries")
+    return verified and proven and None not in fates.values() and Fate.INDEXED in fates.values()
+
+
+def _verified_log(stack: LocalStack, entries_min: int) -> VerificationReport:
+    """The log, verified once it has caught up or LOG_SECONDS_MAX have passed."""
+    deadline = time.monotonic() + LOG_SECONDS_MAX
+    while True:
+        report = verify_log(stack.paths.audit_log, stack.paths.audit_log_vkey.read_text())
+        if report.size >= entries_min or time.monotonic() > deadline:
+            return report
+        time.sleep(0.5)
 
 
 def _stands_in(quote: str, document_id: str, documents: list[DocumentFile]) -> bool:

@@ -144,7 +144,8 @@ def addresses(stack: Stack) -> None:
     out.print(f"  upload API     https://127.0.0.1:{ports.of('ingestion')}/v1/documents")
     out.print(f"  Kafka          127.0.0.1:{ports.of('kafka_client')}  (SASL_SSL, SCRAM-SHA-512)")
     out.print(f"  authority      {_relative(stack.paths.services_authority)}")
-    out.print('  try            .venv/bin/staithe ask --tenant harbour "Who approves overtime?"', highlight=False)
+    question = "My laptop was stolen on the train, how fast must I tell someone?"
+    out.print(f'  try            .venv/bin/staithe ask --tenant harbour "{question}"', highlight=False, soft_wrap=True)
 
 
 def _relative(path: Path) -> str:

@@ -46,6 +46,7 @@ class FateBook:
 
     versions: dict[tuple[DocumentKey, int], Counter[Fate]] = field(default_factory=dict)
     dead_letters: dict[DocumentKey, list[str]] = field(default_factory=dict)
+    held: dict[DocumentKey, str] = field(default_factory=dict)
 
     def add(self, key: DocumentKey, version: int, fate: Fate) -> None:
         """Note one ending."""
@@ -59,8 +60,8 @@ class FateBook:
         return Fate.DEAD_LETTERED if key in self.dead_letters else None
 
     def reason_of(self, key: DocumentKey) -> str:
-        """The newest dead letter's reason code, or nothing."""
-        return self.dead_letters.get(key, [""])[-1]
+        """Why the document was held or dead-lettered: the newest reason code, or nothing."""
+        return self.dead_letters.get(key, [self.held.get(key, "")])[-1]
 
     def duplicates(self) -> int:
         """How many endings too many there are: 0 when every version ended at most once."""
@@ -89,6 +90,7 @@ class FateObserver:
                 case DocumentQuarantined():
                     key = DocumentKey(event.tenant_id, event.document_id)
                     self.book.add(key, event.document_version, Fate.QUARANTINED)
+                    self.book.held[key] = ",".join(event.reason_codes)
                 case DeadLettered():
                     self.book.dead_letters.setdefault(self._key_of(event), []).append(event.reason_code)
 

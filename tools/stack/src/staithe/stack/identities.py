@@ -54,7 +54,7 @@ def issuer_url(ports: StackPorts) -> str:
 
 def ensure_identities(paths: StackPaths, ports: StackPorts, topology: Topology, tenants: tuple[str, ...]) -> None:
     """Make every key that is missing, and the public trust file; raises ConfigurationError on files that are open."""
-    signers = {name: _ensure_signer(paths, name) for name in topology.services}
+    signers = {name: _ensure_signer(paths, name) for name, each in topology.services.items() if each.consumes}
     public = {name: base64.b64encode(signer.public_key).decode() for name, signer in signers.items()}
     write_atomically(paths.trust / LINEAGE_TRUST, json.dumps(public, indent=1).encode(), mode=0o600)
     _ensure_keyrings(paths, topology, tenants)

@@ -63,10 +63,12 @@ class Supervisor:
 
     state_file: Path
     managed: dict[str, Managed] = field(default_factory=dict)
+    waves: list[list[Managed]] = field(default_factory=list)
 
     def start(self, specs: Sequence[ProcessSpec]) -> None:
         """Start a wave together; return when all are ready, or raise Unavailable with the log of one that is not."""
         wave = [Managed(spec) for spec in specs]
+        self.waves.append(wave)
         for each in wave:
             self.managed[each.spec.name] = each
             self._spawn(each)
@@ -120,10 +122,9 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop everything, last wave first; services drain before what they depend on goes."""
-        for each in reversed(list(self.managed.values())):
-            if each.process is not None:
-                stop(each.process, each.spec)
-            each.state = State.STOPPED
+        for wave in reversed(self.waves):
+            with ThreadPoolExecutor(len(wave)) as pool:
+                list(pool.map(_stop, wave))
         self.state_file.unlink(missing_ok=True)
 
     def _write_state(self) -> None:
@@ -133,3 +134,9 @@ class Supervisor:
         }
         state = {"supervisor_pid": os.getpid(), "processes": processes}
         write_atomically(self.state_file, json.dumps(state, indent=1).encode(), mode=0o600)
+
+
+def _stop(each: Managed) -> None:
+    if each.process is not None:
+        stop(each.process, each.spec)
+    each.state = State.STOPPED

@@ -50,7 +50,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         name="erase", method="DELETE", path="/v1/documents/{document_id}", scope=SCOPE_ERASE,
-        summary="Erase a document from every stage and store.", response=models.ErasureResponse, success=202,
+        summary="Erase a document from answers and index.", response=models.ErasureResponse, success=202,
     ),
 )  # fmt: skip
 
