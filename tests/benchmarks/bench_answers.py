@@ -26,6 +26,7 @@ from staithe.query.answer import Answer, candidates, compose, shortlist
 from staithe.query.clip import ClippingEncoder
 from staithe.query.stage import Found, passages
 from staithe.vectors.chunks import ChunkLimits, chunk_id, chunk_text
+from staithe.vectors.clip import under_title
 from staithe.vectors.model.encoder import load_encoder
 from staithe.vectors.model.files import default_cache_dir, model_paths
 from staithe.vectors.store.rows import Hit
@@ -49,12 +50,12 @@ def load_corpus(encoder: ClippingEncoder, tokenizer: Any) -> Corpus:
     texts, hits, vectors = [], [], []
     for entry in manifest["documents"]:
         parsed = parse_document((SAMPLES / entry["path"]).read_bytes(), entry["content_type"])
-        title = parsed.title or entry["title"]
+        title = parsed.title or Path(entry["path"]).name  # as ingestion does
         access = Access(Tier(entry["tier"]), tuple(entry["groups"]), Classification(entry["classification"]))
         tenant, document = TenantId(entry["tenant_id"]), DocumentId(entry["document_id"])
         for chunk in chunk_text(parsed.text, tokenizer, ChunkLimits()):
             texts.append(chunk.text)
-            vectors.append(encoder.encode(chunk.text))
+            vectors.append(encoder.encode(under_title(title, chunk.text, tokenizer)))
             hit = Hit(
                 chunk_id=chunk_id(tenant, document, 1, chunk.ordinal), tenant_id=tenant, document_id=document,
                 document_version=1, ordinal=chunk.ordinal, access=access, sealed_text=b"",

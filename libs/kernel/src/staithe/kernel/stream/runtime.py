@@ -119,7 +119,7 @@ class StreamRuntime:
                 denial=self._denial, group_id=self._config.service, group_instance_id=slot, enable_auto_commit=False,
                 auto_offset_reset="earliest", isolation_level="read_committed",
                 partition_assignment_strategy="cooperative-sticky", session_timeout_ms=SESSION_TIMEOUT_MS,
-                heartbeat_interval_ms=2000, fetch_wait_max_ms=50, queued_max_messages_kbytes=FETCH_BYTES_MAX // 1024,
+                heartbeat_interval_ms=2000, queued_max_messages_kbytes=FETCH_BYTES_MAX // 1024,
                 fetch_max_bytes=FETCH_BYTES_MAX, max_partition_fetch_bytes=FETCH_BYTES_MAX // 2,
             )
         )  # fmt: skip

@@ -112,7 +112,7 @@ class CurrentTable:
             self._access.config(
                 denial=denial, group_id=self._access.principal, enable_auto_commit=False,
                 isolation_level="read_committed",
-                enable_partition_eof=True, fetch_wait_max_ms=50,
+                enable_partition_eof=True,
             )
         )  # fmt: skip
         try:

@@ -20,7 +20,7 @@ class Tail:
         self._consumer = Consumer(
             access.config(
                 group_id=access.principal, enable_auto_commit=False, isolation_level="read_committed",
-                enable_partition_eof=True, fetch_wait_max_ms=50,
+                enable_partition_eof=True,
             )
         )  # fmt: skip
         self._unfinished: set[tuple[str, int]] = set()

@@ -1,0 +1,315 @@
+"""The transactional runtime, the Faust consumer and the table on the real broker: exactly once, whatever is killed."""
+
+import json
+import random
+import signal
+import string
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+from support.checker import within
+from support.live import REPOSITORY, LiveStack
+
+from staithe.kernel.codec import load_event_schemas
+from staithe.kernel.events import AuditEvent, DeadLettered, DocumentCurrent, Event, Outcome
+from staithe.kernel.ids import new_event_id
+from staithe.kernel.stream.client import KafkaAccess
+from staithe.kernel.stream.registry import EventCodec, Registry
+from staithe.kernel.stream.table import CurrentTable
+from staithe.kernel.stream.tail import Tail
+from staithe.kernel.topology import Topology
+from staithe.kernel.vocabulary import Access, Classification, DocumentId, TenantId, Tier
+from staithe.stack.identities import KEYRING, OPERATOR
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+PROGRAMS = Path(__file__).with_name("stream_programs.py")
+RANDOM = random.SystemRandom()
+RECORDS, KILLS_MIN, POISON_EVERY = 2000, 5, 50
+ANSWER_SECONDS = 20.0
+STOP_SECONDS_MAX = 10.0
+SLOT_SECONDS_MAX = 90.0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A few topics of the test's own on the real broker, and programs that work on them."""
+
+    folder: Path
+    given: dict[str, Any]
+    access: KafkaAccess
+    codec: EventCodec
+
+    @property
+    def closed(self) -> Path:
+        return Path(self.given["closed"])
+
+    def run(self, program: str, log: str) -> "subprocess.Popen[bytes]":
+        settings = self.folder / "settings.json"
+        settings.write_text(json.dumps(self.given))
+        with (self.folder / log).open("ab") as file:
+            return subprocess.Popen(
+                [sys.executable, str(PROGRAMS), program, str(settings)], stdin=subprocess.DEVNULL, stdout=file,
+                stderr=subprocess.STDOUT,
+            )  # fmt: skip
+
+    def logged(self, log: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / log).read_text().splitlines() if line.startswith("{")]
+
+    def fill(self, events: list[AuditEvent]) -> None:
+        producer = Producer(self.access.config(acks="all", enable_idempotence=True, linger_ms=20))
+        for event in events:
+            producer.produce(self.given["input"], self.codec.encode(self.given["input"], event), event.key)
+            producer.poll(0)
+        assert producer.flush(ANSWER_SECONDS) == 0
+
+    def read(self, topic: str) -> list[Event]:
+        tail = Tail(self.access, [topic], from_beginning=True)
+        try:
+            events: list[Event] = []
+            while not tail.finished():
+                events += [self.codec.decode(topic, each.value) for each in tail.poll(0.5)]
+            return events
+        finally:
+            tail.close()
+
+    def moved(self) -> list[str]:
+        return [each.event_id for each in self.read(self.given["output"]) if isinstance(each, AuditEvent)]
+
+
+def events(count: int, *, poison_every: int = 0) -> list[AuditEvent]:
+    now = time.time_ns() // 1_000_000
+    return [
+        AuditEvent(
+            event_id=new_event_id(now), occurred_at=now, service="test", action="record.moved", outcome=Outcome.SUCCESS,
+            reason_code="POISON" if poison_every and number % poison_every == 0 else "",
+        )
+        for number in range(count)
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def bench(live: LiveStack, tmp_path: Path) -> Iterator[Bench]:
+    word = "".join(RANDOM.choices(string.ascii_lowercase, k=8))
+    rules = {"schema": "audit/events.v1", "partitions": 3, "retention_hours": 1}
+    topics = {
+        f"{word}.asked.v1": {**rules, "dead_letters": True},
+        f"{word}.moved.v1": rules,
+        f"{word}.current.v1": {"schema": "documents/current.v1", "partitions": 3, "compacted": True},
+        "audit.events.v1": {**rules, "partitions": 1},
+    }
+    map_of_test = {
+        "version": 1, "limits": {"record_bytes_max": 8 << 20}, "topics": topics, "services": {}, "principals": {},
+        "dead_letters": {"schema": "dead_letters/recorded.v1", "partitions": 1, "retention_hours": 1},
+    }  # fmt: skip
+    topology, local = Topology.model_validate(map_of_test), live.local()
+    registry_url, schemas = f"{local.url('registry')}/apis/ccompat/v7", load_event_schemas(REPOSITORY / "schemas")
+    registry, access = Registry(registry_url, live.paths.services_authority), local.access(OPERATOR)
+    admin, own = AdminClient(access.config()), [t for t in topology.all_topics() if t.name.startswith(word)]
+    for future in admin.create_topics([NewTopic(each.name, each.partitions, 1) for each in own]).values():
+        future.result(ANSWER_SECONDS)
+    for each in own:
+        registry.register(each.subject, schemas[each.schema_name])
+    given = {
+        "service": word, "principal": OPERATOR, "bootstrap": access.bootstrap, "password": str(access.password_file),
+        "authority": str(access.ca_file), "registry": registry_url, "schemas": str(REPOSITORY / "schemas"),
+        "topology": map_of_test, "keyring": str(live.paths.secrets_of("ingestion") / KEYRING),
+        "input": own[0].name, "output": f"{word}.moved.v1", "closed": str(tmp_path / "closed"),
+        "seconds_per_record": 0.004,
+    }  # fmt: skip
+    codec = EventCodec(topology, schemas, registry)
+    yield Bench(tmp_path, given, access, codec)
+    codec.close()
+    for future in admin.delete_topics([each.name for each in own]).values():
+        future.result(ANSWER_SECONDS)
+
+
+def test_kills_at_random_points_lose_and_double_nothing(bench: Bench) -> None:
+    sent = events(RECORDS, poison_every=POISON_EVERY)
+    bench.fill(sent)
+    good = [each.event_id for each in sent if not each.reason_code]
+    watch, kills, seen = Tail(bench.access, [bench.given["output"]], from_beginning=True), 0, 0
+    while kills < KILLS_MIN:
+        mover, before = bench.run("move", "move.log"), len(bench.moved())
+        deadline = time.monotonic() + SLOT_SECONDS_MAX
+        while seen <= before:  # this generation has begun to move
+            seen += len(watch.poll(0.05))
+            assert mover.poll() is None
+            assert time.monotonic() < deadline, bench.logged("move.log")[-3:]
+        time.sleep(RANDOM.uniform(0.0, 0.5))
+        mover.kill()
+        mover.wait()
+        kills += 1
+        assert len(set(bench.moved())) < len(good), "all was moved before the last kill: it proved too little"
+    watch.close()
+
+    mover = bench.run("move", "move.log")
+    try:
+        assert within(SLOT_SECONDS_MAX, lambda: set(good) <= set(bench.moved()) and mover.poll() is None)
+    finally:
+        started = time.monotonic()
+        mover.send_signal(signal.SIGTERM)
+        assert mover.wait(STOP_SECONDS_MAX + 5) == 0
+    assert time.monotonic() - started < STOP_SECONDS_MAX
+    assert Counter(bench.moved()) == Counter(good)
+    letters = [each for each in bench.read(f"{bench.given['input']}.dlq") if isinstance(each, DeadLettered)]
+    assert len(letters) == len(sent) - len(good) == RECORDS // POISON_EVERY
+    assert {each.reason_code for each in letters} == {"POISON"}
+    places = poison_places(bench)
+    assert sorted((each.partition, each.offset) for each in letters) == places
+
+
+def poison_places(bench: Bench) -> list[tuple[int, int]]:
+    """Partition and offset of every poisoned input."""
+    tail = Tail(bench.access, [bench.given["input"]], from_beginning=True)
+    places = []
+    while not tail.finished():
+        for record in tail.poll(0.5):
+            event = bench.codec.decode(bench.given["input"], record.value)
+            if getattr(event, "reason_code", ""):
+                places.append((record.partition, record.offset))
+    tail.close()
+    return sorted(places)
+
+
+def test_outage_of_five_seconds_loses_nothing_and_keeps_membership(bench: Bench) -> None:
+    bench.closed.touch()
+    sent = events(300)
+    bench.fill(sent)
+    mover = bench.run("move", "outage.log")
+    try:
+        assert within(SLOT_SECONDS_MAX, lambda: "retrying_in_place" in (bench.folder / "outage.log").read_text())
+        time.sleep(5)
+        assert bench.moved() == []
+        bench.closed.unlink()
+        assert within(SLOT_SECONDS_MAX, lambda: len(bench.moved()) >= len(sent))
+    finally:
+        bench.closed.unlink(missing_ok=True)
+        mover.terminate()
+        assert mover.wait(STOP_SECONDS_MAX) == 0
+    assert Counter(bench.moved()) == Counter(each.event_id for each in sent)
+    assert bench.read(f"{bench.given['input']}.dlq") == []
+    happened = Counter(line["event"] for line in bench.logged("outage.log"))
+    assert happened["partitions_gained"] == 1
+    assert happened["transaction_aborted"] == 0
+
+
+def test_stop_in_an_outage_is_quick_and_loses_nothing(bench: Bench) -> None:
+    bench.closed.touch()
+    sent = events(100)
+    bench.fill(sent)
+    mover = bench.run("move", "stop.log")
+    assert within(SLOT_SECONDS_MAX, lambda: "retrying_in_place" in (bench.folder / "stop.log").read_text())
+    started = time.monotonic()
+    mover.terminate()
+    assert mover.wait(STOP_SECONDS_MAX) == 0
+    assert time.monotonic() - started < STOP_SECONDS_MAX
+    assert bench.moved() == []
+    bench.closed.unlink()
+    mover = bench.run("move", "stop.log")
+    assert within(SLOT_SECONDS_MAX, lambda: len(bench.moved()) >= len(sent))
+    mover.terminate()
+    assert mover.wait(STOP_SECONDS_MAX) == 0
+    assert Counter(bench.moved()) == Counter(each.event_id for each in sent)
+
+
+def transaction(bench: Bench, topic: str, values: list[tuple[bytes, bytes]], *, commit: bool) -> None:
+    """One whole transaction whose records reach the log, then committed or aborted."""
+    producer = Producer(bench.access.config(transactional_id=f"test-{topic}-{RANDOM.random()}"))
+    producer.init_transactions(ANSWER_SECONDS)
+    producer.begin_transaction()
+    for key, value in values:
+        producer.produce(topic, value, key)
+    assert producer.flush(ANSWER_SECONDS) == 0
+    if commit:
+        producer.commit_transaction(ANSWER_SECONDS)
+    else:
+        producer.abort_transaction(ANSWER_SECONDS)
+
+
+def uncommitted_keys(bench: Bench, topic: str, partitions: int = 3) -> list[bytes]:
+    """The control: what a reader without read_committed sees."""
+    consumer = Consumer(
+        bench.access.config(
+            group_id=OPERATOR, isolation_level="read_uncommitted", enable_partition_eof=True, enable_auto_commit=False
+        )
+    )
+    consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in range(partitions)])
+    keys: list[bytes] = []
+    ended: set[int | None] = set()
+    while len(ended) < partitions:
+        message = consumer.poll(ANSWER_SECONDS)
+        assert message is not None
+        error = message.error()
+        if error is not None and error.code() == KafkaError._PARTITION_EOF:
+            ended.add(message.partition())
+        elif error is None:
+            keys.append(message.key() or b"")
+    consumer.close()
+    return keys
+
+
+def test_faust_consumer_never_sees_an_aborted_transaction(bench: Bench) -> None:
+    topic, batches = bench.given["input"], [events(5) for _ in range(4)]
+    for number, batch in enumerate(batches):
+        values = [(each.key, bench.codec.encode(topic, each)) for each in batch]
+        transaction(bench, topic, values, commit=number % 2 == 1)
+    assert len(uncommitted_keys(bench, topic)) == 20
+    follower = bench.run("follow", "follow.log")
+    committed = {each.event_id for batch in batches[1::2] for each in batch}
+
+    def shown() -> list[str]:
+        return [line for line in (bench.folder / "follow.log").read_text().splitlines() if not line.startswith("{")]
+
+    try:
+        assert within(SLOT_SECONDS_MAX, lambda: committed <= set(shown())), (bench.folder / "follow.log").read_text()
+        time.sleep(1)
+        assert sorted(shown()) == sorted(committed)
+    finally:
+        follower.terminate()
+        follower.wait(20)
+
+
+def current(number: int, version: int) -> DocumentCurrent:
+    return DocumentCurrent(
+        tenant_id=TenantId("harbour"), document_id=DocumentId(f"d{number}"), document_version=version,
+        access=Access(Tier.OFFICE, (), Classification.INTERNAL), residency="eu", content_sha256=bytes(32), erased=False,
+        chunk_count=1, occurred_at=version,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def table(bench: Bench) -> Iterator[CurrentTable]:
+    topic = f"{bench.given['service']}.current.v1"
+    table = CurrentTable(bench.access, bench.codec, topic=topic, logger=structlog.get_logger())
+    table.start()
+    yield table
+    table.stop()
+
+
+def test_table_never_shows_an_aborted_transaction_and_catches_up_with_every_commit(
+    bench: Bench, table: CurrentTable
+) -> None:
+    topic = f"{bench.given['service']}.current.v1"
+    for version in range(1, 16):
+        commit = version % 3 != 0
+        wave = [current(number, version) for number in range(4)]
+        transaction(bench, topic, [(each.key, bench.codec.encode(topic, each)) for each in wave], commit=commit)
+        table.catch_up()
+        wanted = version if commit else version - 1
+        shown = [table.get(each.tenant_id, each.document_id) for each in wave]
+        assert [each.document_version if each else None for each in shown] == [wanted] * 4
+    assert len(uncommitted_keys(bench, topic)) == 60
+    assert table.caught_up()
+    assert len(table) == 4
+    assert table.fatal is None
