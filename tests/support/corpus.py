@@ -68,8 +68,10 @@ def stands_in(quote: str, document_id: str) -> bool:
 
     A row of a table or an object is quoted as lines of `name: value`: there, each name and value must stand in it.
     """
-    text, path = source_text(document_id), documents()[document_id]["path"]
-    structured = path.endswith((".csv", ".json"))
+    text, path = source_text(document_id), SAMPLES / documents()[document_id]["path"]
+    structured = path.suffix in {".csv", ".json"}
+    if structured:
+        text += " " + collapsed(path.read_text())
     parts = [part for line in quote.splitlines() for part in line.split(": ", 1)] if structured else [quote]
     return all(_has(collapsed(part), text) for part in parts if part.strip())
 

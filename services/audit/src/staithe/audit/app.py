@@ -51,7 +51,7 @@ class AuditApplication:
     def _open(self) -> None:
         settings = self._settings
         log = TransparencyLog(settings.log_dir, Signer.from_file(settings.signing_key_file), settings.origin)
-        write_atomically(settings.vkey_file, f"{log.key}\n".encode(), mode=0o644)
+        write_atomically(settings.vkey_file, f"{log.key}\n".encode(), mode=0o600)
         stage = AppendStage(log, EventIndex(settings.index_file))
         self._tree_size.set(log.size)
         self._consumer = AuditConsumer(stage, self._codec, self._sealer, self._runtime.clock)
