@@ -107,7 +107,9 @@ def test_quotes_stand_in_their_source_and_labelled_questions_find_it(live: LiveS
         who = corpus.caller_of(row)
         for citation in answer["citations"]:
             name, start, end = citation["document_id"], citation["span"]["start"], citation["span"]["end"]
-            if not corpus.stands_in(citation["quote"], name):
+            # Word for word in the file where file and text are one; for other formats the served text is compared below.
+            plain = corpus.documents()[name]["path"].endswith((".md", ".txt")) if name in corpus.documents() else False
+            if plain and not corpus.stands_in(citation["quote"], name):
                 strange.append((row["id"], name, citation["quote"]))
             if name not in contents:
                 with live.client("query", who) as client:
@@ -115,7 +117,7 @@ def test_quotes_stand_in_their_source_and_labelled_questions_find_it(live: LiveS
             assert contents[name][start:end] == citation["quote"]
             assert hashlib.sha256(citation["quote"].encode()).hexdigest() == citation["quote_sha256"]
         cited += bool({each["document_id"] for each in answer["citations"]} & set(row["expected_documents"]))
-    assert strange == []
+    assert strange == [], "\n".join(map(str, strange))
     print(f"{cited} of {len(rows)} labelled questions cite an expected document")
     assert cited >= ANSWERED_SHARE_MIN * len(rows)
 

@@ -66,13 +66,16 @@ def source_text(document_id: str) -> str:
 def stands_in(quote: str, document_id: str) -> bool:
     """Whether a quotation stands word for word in a sample, but for what sanitization has masked and white space.
 
-    A row of a table or an object is quoted as lines of `name: value`: there, each name and value must stand in it.
+    A row of CSV or JSON is quoted as lines of `name: value`, a row of a table as `cell | cell`: there, each part must
+    stand in the file.
     """
     text, path = source_text(document_id), SAMPLES / documents()[document_id]["path"]
     structured = path.suffix in {".csv", ".json"}
     if structured:
         text += " " + collapsed(path.read_text())
-    parts = [part for line in quote.splitlines() for part in line.split(": ", 1)] if structured else [quote]
+        parts = [part for line in quote.splitlines() for part in line.split(": ", 1)]
+    else:
+        parts = quote.split(" | ") if path.suffix in {".html", ".docx"} else [quote]
     return all(_has(collapsed(part), text) for part in parts if part.strip())
 
 
