@@ -66,17 +66,21 @@ def source_text(document_id: str) -> str:
 def stands_in(quote: str, document_id: str) -> bool:
     """Whether a quotation stands word for word in a sample, but for what sanitization has masked and white space.
 
-    A row of CSV or JSON is quoted as lines of `name: value`, a row of a table as `cell | cell`: there, each part must
-    stand in the file.
+    A row of CSV or JSON and a mail's head are quoted as lines of `name: value` (for JSON with the name's path), a row
+    of a table as `cell | cell`: there, each part must stand in the file.
     """
     text, path = source_text(document_id), SAMPLES / documents()[document_id]["path"]
-    structured = path.suffix in {".csv", ".json"}
-    if structured:
+    if path.suffix in {".csv", ".json", ".eml"}:
         text += " " + collapsed(path.read_text())
-        parts = [part for line in quote.splitlines() for part in line.split(": ", 1)]
+        parts = [part for line in quote.splitlines() for part in _name_and_value(line)]
     else:
         parts = quote.split(" | ") if path.suffix in {".html", ".docx"} else [quote]
     return all(_has(collapsed(part), text) for part in parts if part.strip())
+
+
+def _name_and_value(line: str) -> list[str]:
+    name, colon, value = line.partition(": ")
+    return [name.rpartition("].")[2], value] if colon else [line]
 
 
 def _has(part: str, text: str) -> bool:
