@@ -36,6 +36,7 @@ from staithe.kernel.topology import load_topology
 
 INPUT, OUTPUT = "documents.submitted.v1", "documents.ingested.v1"
 OPERATOR = generate_private_key()
+PUBLISHED_MS = 1_700_000_000_000
 PINNED = load_event_schemas(SCHEMAS)
 VALUE = PINNED["documents/submitted.v1"].encode(EXAMPLES["documents/submitted.v1"], schema_id=1)
 HEADERS: Headers = (("traceparent", TRACEPARENT.encode()), ("tracestate", b"a=b"), ("secret", b"no"))
@@ -69,9 +70,10 @@ class FakeStage:
     emits: Sequence[Emit] = (Emit(OUTPUT, EXAMPLES["documents/ingested.v1"]),)
     seen: list[Event] = field(default_factory=list)
     on_call: Callable[[], None] = lambda: None
+    headers: Headers = HEADERS
 
     def __call__(self, event: Event, headers: Headers) -> Sequence[Emit]:
-        assert headers == HEADERS
+        assert headers == self.headers
         self.seen.append(event)
         self.on_call()
         if self.failures:
@@ -83,7 +85,7 @@ class Bench:
     """A settler over fakes."""
 
     def __init__(self, stage: FakeStage, *, sealed: bool = True) -> None:
-        self.clock, self.logger, self.metrics = FakeClock(), FakeLogger(), Metrics("test")
+        self.stage, self.clock, self.logger, self.metrics = stage, FakeClock(), FakeLogger(), Metrics("test")
         self.registry = FakeRegistry()
         keys = {"dead-letter": {"staithe": public_key_of(OPERATOR)}} if sealed else {}
         self.codec = EventCodec(load_topology(TOPOLOGY), PINNED, self.registry)  # type: ignore[arg-type]
@@ -110,7 +112,7 @@ class Bench:
 
 
 def record(value: bytes | None = VALUE, key: bytes | None = b"harbour/leave", offset: int = 9) -> Record:
-    return Record(INPUT, 2, offset, key, value, HEADERS)
+    return Record(INPUT, 2, offset, key, value, HEADERS, timestamp_ms=PUBLISHED_MS)
 
 
 def opened(letter: DeadLettered) -> tuple[bytes, bytes]:
@@ -120,13 +122,29 @@ def opened(letter: DeadLettered) -> tuple[bytes, bytes]:
     return whole[4 : 4 + length], whole[4 + length :]
 
 
-def test_result_goes_out_under_its_key_with_trace_headers_only() -> None:
+def test_result_goes_out_under_its_key_with_trace_and_publication_headers_only() -> None:
     stage = FakeStage()
     settlement = Bench(stage).settler.settle(record())
     (out,) = settlement.outgoing
     assert (out.topic, out.key, settlement.reason_code) == (OUTPUT, b"harbour/leave-policy", "")
-    assert out.headers == HEADERS[:2]
+    assert out.headers == (*HEADERS[:2], ("published-at", b"%d" % PUBLISHED_MS))
     assert stage.seen == [EXAMPLES["documents/submitted.v1"]]
+
+
+@pytest.mark.parametrize(
+    ("header", "published_ms"),
+    [(b"1699999999000", PUBLISHED_MS - 1000), (b"-5", PUBLISHED_MS), (b"9" * 15, PUBLISHED_MS), (b"x", PUBLISHED_MS)],
+)
+def test_freshness_counts_from_the_first_publication(header: bytes, published_ms: int) -> None:
+    bench = Bench(FakeStage(headers=(*HEADERS, ("published-at", header))))
+    bench.clock.ms = PUBLISHED_MS + 3000
+    arrived = replace(record(), headers=bench.stage.headers)
+    settlement = bench.settler.settle(arrived)
+    assert settlement.outgoing[0].headers[-1] == ("published-at", b"%d" % published_ms)
+    bench.settler.committed([settlement])
+    seconds = (PUBLISHED_MS - published_ms) / 1000 + 3
+    assert bench.count("freshness_seconds_sum") == pytest.approx(seconds)
+    assert bench.count("transit_seconds_sum") == pytest.approx(3)
 
 
 @pytest.mark.parametrize("key", [b"harbour/leave", b"", None, b"\xff"])

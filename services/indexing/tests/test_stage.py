@@ -211,12 +211,24 @@ def test_superseded_version_touches_nothing_and_is_audited(known: DocumentCurren
 
 @pytest.mark.parametrize("act", ["upsert", "delete"])
 def test_unavailable_index_propagates_and_nothing_becomes_current(act: str) -> None:
-    world = FakeWorld()
+    world = FakeWorld(current(4))
     world.failures[act] = Unavailable("Milvus does not answer")
     with pytest.raises(Unavailable):
         run(world, embedded())
     assert "apply" not in [name for name, *_ in world.acts]
     assert world.acts[-1][0] == act
+
+
+def test_document_seen_for_the_first_time_costs_no_deletion() -> None:
+    world = FakeWorld()
+    run(world, embedded())
+    assert [name for name, *_ in world.acts] == ["upsert", "apply"]
+
+
+def test_erasure_of_an_unknown_document_deletes_all_the_same() -> None:
+    world = FakeWorld()
+    run(world, embedded(6, Operation.ERASE))
+    assert ("delete", "harbour", "leave", None) in world.acts
 
 
 def test_unavailable_index_keeps_an_erasure_from_being_called_done() -> None:

@@ -32,7 +32,7 @@ BATCH_RECORDS_MAX: Final = 64
 """Records in one transaction: enough to hide the commit's cost, small enough to redo after a crash."""
 
 BATCH_WAIT_SECONDS: Final = 0.1
-"""How long to wait for a batch to fill: the floor of latency on an idle topic."""
+"""How long to wait for a first record; bounds how late an idle stream notices that it must stop."""
 
 RETRY_SECONDS_MAX: Final = 10.0
 """The longest pause between tries against an unavailable dependency."""

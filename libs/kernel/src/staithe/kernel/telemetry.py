@@ -40,6 +40,12 @@ class Metrics:
         self._service = service
         self.records = self.counter("records_total", "Records settled, by input topic and fate.", ("topic", "fate"))
         self.batch_seconds = self.histogram("batch_seconds", "From a batch's first record to its commit.")
+        self.transit_seconds = self.histogram(
+            "transit_seconds", "From a record's arrival to the commit of its outcome."
+        )
+        self.freshness_seconds = self.histogram(
+            "freshness_seconds", "From a document's publication to this stage's commit; at indexing: until searchable."
+        )
         self.retries = self.counter("retries_total", "Retries in place, by reason.", ("reason_code",))
         self.dead_letters = self.counter("dead_letters_total", "Records dead-lettered, by reason.", ("reason_code",))
         self.lag_records = self.gauge("lag_records", "Records between the committed offset and the end.", ("topic",))

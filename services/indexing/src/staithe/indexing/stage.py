@@ -69,13 +69,16 @@ class IndexingStage:
             raise InvalidEvent("embedded with another model than this index holds", reason_code="MODEL_MISMATCH")
         digest = chunks_digest(event.model_digest, event.chunks)
         self._verifier.verify(event, output_sha256=digest)
-        step = step_for(event, self._current.get(event.tenant_id, event.document_id))
+        known = self._current.get(event.tenant_id, event.document_id)
+        step = step_for(event, known)
         if step is Step.SKIP:
             return [Emit(AUDIT_TOPIC, self._audited("document.superseded", event, digest, headers))]
         if step is Step.WRITE:
             self._writer.upsert([self._row(event, ordinal) for ordinal in range(len(event.chunks))])
-        keep = event.document_version if step is Step.WRITE else None
-        self._writer.delete_document(event.tenant_id, event.document_id, keep_version=keep)
+        if known is not None or step is Step.ERASE:
+            # A document seen for the first time has no older rows, and a deletion costs five times its insertion.
+            keep = event.document_version if step is Step.WRITE else None
+            self._writer.delete_document(event.tenant_id, event.document_id, keep_version=keep)
         current = self._current_event(event, erased=step is Step.ERASE)
         self._current.apply(current)
         action = "document.indexed" if step is Step.WRITE else "document.erased"

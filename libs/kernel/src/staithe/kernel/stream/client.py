@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
 from staithe.kernel.errors import AccessDenied, Integrity, StaitheError, Unavailable
 from staithe.kernel.files import read_password
@@ -75,6 +75,16 @@ class DenialWatch:
         """Raise AccessDenied if the broker has refused us."""
         if self._denial is not None:
             raise self._denial
+
+
+def arrived(consumer: Consumer, records_max: int, wait_seconds: float) -> list[Message]:
+    """What has arrived: waits for the first record only, up to `wait_seconds`, and takes what is there behind it.
+
+    librdkafka's own `consume` waits for a full batch, which adds its whole time limit to a lone document's latency
+    at every stage; behind a backlog the local queue fills the batch anyway.
+    """
+    first = consumer.poll(wait_seconds)
+    return [] if first is None else [first, *(consumer.consume(records_max - 1, 0) if records_max > 1 else ())]
 
 
 def wrap(error: KafkaException | KafkaError, doing: str) -> StaitheError:

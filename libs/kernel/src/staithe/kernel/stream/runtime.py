@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from staithe.kernel.clock import Clock
 from staithe.kernel.errors import Integrity, StaitheError, Unavailable
 from staithe.kernel.limits import BATCH_RECORDS_MAX, BATCH_WAIT_SECONDS
-from staithe.kernel.stream.client import DenialWatch, KafkaAccess, wrap
+from staithe.kernel.stream.client import DenialWatch, KafkaAccess, arrived, wrap
 from staithe.kernel.stream.settle import Record, Settlement, Settler, Stopping
 from staithe.kernel.stream.transaction import TransactionalProducer
 from staithe.kernel.telemetry import Headers, Logger, Metrics
@@ -143,7 +143,7 @@ class StreamRuntime:
     def _batch(self, consumer: Consumer) -> list[Record]:
         self._disowned.clear()
         records = []
-        for message in consumer.consume(self._config.batch_records_max, BATCH_WAIT_SECONDS):
+        for message in arrived(consumer, self._config.batch_records_max, BATCH_WAIT_SECONDS):
             error = message.error()
             if error is None:
                 records.append(record_of(message))
@@ -245,7 +245,7 @@ def record_of(message: Message) -> Record:
     """Librdkafka's message in our own type."""
     return Record(
         topic=message.topic() or "", partition=message.partition() or 0, offset=message.offset() or 0,
-        key=message.key(), value=message.value(), headers=_headers(message),
+        key=message.key(), value=message.value(), headers=_headers(message), timestamp_ms=message.timestamp()[1],
     )  # fmt: skip
 
 

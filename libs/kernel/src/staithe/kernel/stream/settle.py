@@ -32,6 +32,10 @@ OPERATOR_TENANT: Final = "staithe"
 DEAD_LETTERS_PER_MINUTE_MAX: Final = 600
 """Ten a second: above this it is no bad document but a bad deployment, and the topic must not drain into the dlq."""
 
+PUBLISHED_AT: Final = "published-at"
+"""Header: milliseconds since the epoch at which the document's first record was produced, handed on by every stage."""
+_MILLISECONDS_DIGITS_MAX: Final = 14
+
 
 class Stopping(Exception):
     """The process is going down; whatever is under way is abandoned and will be read again."""
@@ -39,7 +43,7 @@ class Stopping(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record as Kafka delivered it."""
+    """A record as Kafka delivered it. `timestamp_ms` is its producer's clock, 0 when there is none."""
 
     topic: str
     partition: int
@@ -47,6 +51,7 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: Headers
+    timestamp_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +127,15 @@ class Settler:
         for each in settlements:
             fate = "dead_lettered" if each.reason_code else "moved"
             self._metrics.records.labels(topic=each.record.topic, fate=fate).inc()
+            self._measure_age(each.record)
             if each.reason_code:
                 self._count_dead_letter(each)
+
+    def _measure_age(self, record: Record) -> None:
+        now_ms = self._clock.now_ms()
+        if record.timestamp_ms > 0:
+            self._metrics.transit_seconds.observe(max(0, now_ms - record.timestamp_ms) / 1000)
+            self._metrics.freshness_seconds.observe(max(0, now_ms - _published_at(record)) / 1000)
 
     def _count_dead_letter(self, settlement: Settlement) -> None:
         record = settlement.record
@@ -156,7 +168,10 @@ class Settler:
                 return self._dead_letter(record, crash), crash.reason_code
 
     def _encode(self, emits: Sequence[Emit], record: Record) -> tuple[Outgoing, ...]:
-        passed_on = tuple((name, value) for name, value in record.headers if name in ("traceparent", "tracestate"))
+        passed_on = (
+            *((name, value) for name, value in record.headers if name in ("traceparent", "tracestate")),
+            (PUBLISHED_AT, b"%d" % _published_at(record)),
+        )
         return tuple(
             Outgoing(each.topic, each.event.key, self._codec.encode(each.topic, each.event), passed_on)
             for each in emits
@@ -178,6 +193,14 @@ class Settler:
         reason_code = error.reason_code if isinstance(error, StaitheError) else "UNKNOWN"
         self._metrics.retries.labels(reason_code=reason_code).inc()
         self._logger.warning("retrying_in_place", reason_code=reason_code)
+
+
+def _published_at(record: Record) -> int:
+    """When the source published the document, in milliseconds: for metrics only, since a source may write anything."""
+    for name, value in record.headers:
+        if name == PUBLISHED_AT and value.isdigit() and len(value) <= _MILLISECONDS_DIGITS_MAX:
+            return int(value)
+    return record.timestamp_ms
 
 
 def _sized(outgoing: tuple[Outgoing, ...]) -> tuple[Outgoing, ...]:

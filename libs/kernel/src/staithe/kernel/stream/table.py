@@ -11,7 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from staithe.kernel.errors import StaitheError, Unavailable
 from staithe.kernel.events import DocumentCurrent
-from staithe.kernel.stream.client import REQUEST_SECONDS_MAX, DenialWatch, KafkaAccess, wrap
+from staithe.kernel.stream.client import REQUEST_SECONDS_MAX, DenialWatch, KafkaAccess, arrived, wrap
 from staithe.kernel.stream.registry import EventCodec
 from staithe.kernel.telemetry import Logger
 from staithe.kernel.vocabulary import DocumentId, TenantId, event_key
@@ -122,7 +122,7 @@ class CurrentTable:
             consumer.assign([TopicPartition(self._topic, each, OFFSET_BEGINNING) for each in range(partitions)])
             while not self._stopping.is_set():
                 denial.check()
-                for message in consumer.consume(500, _POLL_SECONDS):
+                for message in arrived(consumer, 500, _POLL_SECONDS):
                     self._take(message)
         finally:
             consumer.close()

@@ -5,7 +5,7 @@ from typing import Final
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from staithe.kernel.stream.client import REQUEST_SECONDS_MAX, KafkaAccess, wrap
+from staithe.kernel.stream.client import REQUEST_SECONDS_MAX, KafkaAccess, arrived, wrap
 from staithe.kernel.stream.runtime import record_of
 from staithe.kernel.stream.settle import Record
 
@@ -43,7 +43,7 @@ class Tail:
     def poll(self, timeout_seconds: float) -> list[Record]:
         """What has arrived, at most BATCH_RECORDS_MAX records; raises AccessDenied or Unavailable."""
         records: list[Record] = []
-        for message in self._consumer.consume(BATCH_RECORDS_MAX, timeout_seconds):
+        for message in arrived(self._consumer, BATCH_RECORDS_MAX, timeout_seconds):
             error = message.error()
             if error is None:
                 records.append(record_of(message))
