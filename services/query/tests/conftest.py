@@ -19,7 +19,9 @@ from staithe.kernel.identity.verify import TokenVerifier
 from staithe.kernel.telemetry import Headers, Metrics
 from staithe.kernel.vocabulary import Access, ChunkId, Classification, DocumentId, TenantId, Tier
 from staithe.query.audit import AuditTrail, KeyedDigest
+from staithe.query.http.chat import ChatHandlers
 from staithe.query.http.handlers import Handlers
+from staithe.query.http.recorded import RecordedQueries
 from staithe.query.http.routes import query_application
 from staithe.query.ports import Vector
 from staithe.query.stage import QueryStage
@@ -57,6 +59,9 @@ class FakeEncoder:
         for word in text.lower().replace("?", " ").replace(".", " ").split():
             vector[int.from_bytes(hashlib.sha256(word.encode()).digest()[:4]) % 384] += 1
         return vector / np.float32(np.linalg.norm(vector))
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
 
 
 class FakeOpener:
@@ -199,12 +204,16 @@ class World:
         health = Health(self.metrics)
         health.add("current_documents", self.current.caught_up)
         trail = AuditTrail(self.publisher, self.workers[2], self.clock, KeyedDigest(b"k" * 32))
+        queries = RecordedQueries(self.stage, trail)
         handlers = Handlers(
-            stage=self.stage, trail=trail, publisher=self.publisher, publishing=self.workers[2], clock=self.clock
-        )
+            stage=self.stage, queries=queries, trail=trail, publisher=self.publisher, publishing=self.workers[2],
+            clock=self.clock,
+        )  # fmt: skip
+        chat = ChatHandlers(queries=queries, encoder=self.encoder, clock=self.clock)
         self.application = query_application(
-            handlers=handlers, trail=trail, verifier=FakeVerifier(self.callers), ready=self.current.caught_up,
-            health=health, metrics=self.metrics, clock=self.clock, logger=structlog.get_logger(),
+            handlers=handlers, chat=chat, trail=trail, verifier=FakeVerifier(self.callers),
+            ready=self.current.caught_up, health=health, metrics=self.metrics, clock=self.clock,
+            logger=structlog.get_logger(),
         )  # fmt: skip
 
     def add(self, text: str, **labels: Any) -> DocumentCurrent:

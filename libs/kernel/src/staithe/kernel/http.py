@@ -20,6 +20,7 @@ from staithe.kernel.telemetry import Logger
 from staithe.kernel.tls import server_context
 
 _CALLER: Final = web.RequestKey("caller", Caller)
+_STARTED: Final = web.RequestKey("started", web.StreamResponse)
 REQUEST_ID: Final = web.RequestKey("request_id", str)
 SAFE_HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -64,17 +65,38 @@ def api_application(*, verifier: TokenVerifier, logger: Logger, open_paths: Coll
         except web.HTTPException as error:
             response = Problem(error.status, f"http-{error.status}", error.reason).response(request_id)
             response.headers.update({name: error.headers[name] for name in ("Allow",) if name in error.headers})
+        except ConnectionResetError:
+            # The caller went away while the answer was sent; nobody is left to tell anything.
+            response = Problem(503, "connection-lost", "The connection was lost.").response(request_id)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it is, the caller gets a problem and the log gets the class
             logger.error(
                 "request_crashed", request_id=request_id, error_class=type(error).__name__, route=_route(request)
             )
             response = Problem(500, "internal-error", "The request could not be served.").response(request_id)
-        if not response.prepared:
-            for name, value in {**SAFE_HEADERS, "X-Request-Id": request_id}.items():
-                response.headers.setdefault(name, value)
-        return response
+        return _unless_started(request, response)
 
-    return web.Application(middlewares=[answer], client_max_size=HTTP_BODY_BYTES_MAX)
+    application = web.Application(middlewares=[answer], client_max_size=HTTP_BODY_BYTES_MAX)
+    application.on_response_prepare.append(_complete_headers)
+    return application
+
+
+async def _complete_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """The last step before the first byte, of a stream too."""
+    for name, value in {**SAFE_HEADERS, "X-Request-Id": request.get(REQUEST_ID, "")}.items():
+        response.headers.setdefault(name, value)
+    # aiohttp has filled in its own name and version by now.
+    response.headers["Server"] = SAFE_HEADERS["Server"]
+    request[_STARTED] = response
+
+
+def _unless_started(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """`response`, unless another one has begun: that one is then cut off, which the caller notices."""
+    started: web.StreamResponse | None = request.get(_STARTED)
+    if started is None or started is response:
+        return response
+    if request.transport is not None:
+        request.transport.abort()
+    return started
 
 
 async def _guarded(

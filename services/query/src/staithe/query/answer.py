@@ -90,13 +90,28 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What to tell the caller. Not answered: no citations. `support` says how well, 0 to about 1."""
+class AnswerSentence:
+    """One sentence of an answer, and the places in `Answer.citations` of what it rests on."""
 
-    answered: bool
     text: str
+    citations: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to tell the caller. No sentences: not answered, and no citations. `support` says how well, 0 to about 1."""
+
+    sentences: tuple[AnswerSentence, ...]
     citations: tuple[Citation, ...]
     support: float
+
+    @property
+    def answered(self) -> bool:
+        return bool(self.sentences)
+
+    @property
+    def text(self) -> str:
+        return " ".join(each.text for each in self.sentences) or UNKNOWN_TEXT
 
 
 def candidates(question: str, passages: Sequence[Passage]) -> tuple[Candidate, ...]:
@@ -153,7 +168,7 @@ def compose(question_vector: Vector, listed: Sequence[Shortlisted], context_vect
         supported = SUPPORT_CONTEXT * in_context + SUPPORT_WORDS * candidate.words_score
         support = max(support, supported + SUPPORT_PASSAGE * candidate.passage.score + SUPPORT_NUMBER * each.numbered)
     if support < SUPPORT_MIN:
-        return Answer(False, UNKNOWN_TEXT, (), round(support, 4))
+        return Answer((), (), round(support, 4))
     scored.sort(key=lambda pair: -pair[0])
     chosen: list[tuple[float, Candidate]] = []
     for score, candidate in scored:
@@ -164,7 +179,8 @@ def compose(question_vector: Vector, listed: Sequence[Shortlisted], context_vect
     citations = tuple(
         Citation(each.passage.chunk, each.start, each.end, each.quote, round(score, 4)) for score, each in chosen
     )
-    return Answer(True, " ".join(_readable(each.quote) for each in citations), citations, round(support, 4))
+    sentences = tuple(AnswerSentence(_readable(each.quote), (place,)) for place, each in enumerate(citations))
+    return Answer(sentences, citations, round(support, 4))
 
 
 def _statements(passage: Passage) -> Iterator[tuple[Sentence, str]]:

@@ -20,7 +20,9 @@ from staithe.kernel.tls import client_context
 from staithe.query import limits
 from staithe.query.audit import SERVICE, AuditTrail, KeyedDigest
 from staithe.query.clip import ClippingEncoder
+from staithe.query.http.chat import ChatHandlers
 from staithe.query.http.handlers import Handlers
+from staithe.query.http.recorded import RecordedQueries
 from staithe.query.http.routes import query_application
 from staithe.query.settings import QuerySettings
 from staithe.query.stage import QueryStage
@@ -97,18 +99,22 @@ def build(runtime: Runtime, settings: QuerySettings) -> QueryApp:
     encoding = BoundedWorker("encoding", threads=limits.ENCODE_THREADS, waiting_max=limits.ENCODE_WAITING_MAX)
     searching = BoundedWorker("searching", threads=limits.SEARCH_THREADS, waiting_max=limits.SEARCH_WAITING_MAX)
     publishing = BoundedWorker("publishing", threads=limits.PUBLISH_THREADS, waiting_max=limits.PUBLISH_WAITING_MAX)
-    encoder = load_encoder(model_paths(settings.model_cache_dir))
+    encoder = ClippingEncoder(load_encoder(model_paths(settings.model_cache_dir)))
     reader = MilvusIndexReader(MilvusConnection(milvus_address(settings)), encoder.model_digest)
     stage = QueryStage(
-        encoder=ClippingEncoder(encoder), index=reader,
+        encoder=encoder, index=reader,
         opener=Opener.from_file(settings.keyring_file), current=current, clock=clock, metrics=metrics,
         encoding=encoding, searching=searching,
     )  # fmt: skip
     publisher = Publisher(access, codec)
     trail = AuditTrail(publisher, publishing, clock, KeyedDigest.from_file(settings.audit_key_file))
+    queries = RecordedQueries(stage, trail)
     application = query_application(
-        handlers=Handlers(stage=stage, trail=trail, publisher=publisher, publishing=publishing, clock=clock),
-        trail=trail, verifier=_verifier(runtime, settings), ready=current.caught_up, health=runtime.health,
+        handlers=Handlers(
+            stage=stage, queries=queries, trail=trail, publisher=publisher, publishing=publishing, clock=clock
+        ),
+        chat=ChatHandlers(queries=queries, encoder=encoder, clock=clock), trail=trail,
+        verifier=_verifier(runtime, settings), ready=current.caught_up, health=runtime.health,
         metrics=metrics, clock=clock, logger=logger,
     )  # fmt: skip
     return QueryApp(

@@ -25,6 +25,10 @@ class ClippingEncoder:
         """float32[384] of unit norm; raises InvalidEvent when the text is not Unicode."""
         return self._encoder.encode(text if len(text) <= _CHARACTERS_SAFE else self._clip(text))
 
+    def count_tokens(self, text: str) -> int:
+        """The tokens of all of `text`; raises InvalidEvent when it is not Unicode."""
+        return int(self._encoder.tokenizer.words(text).tokens.sum())
+
     def _clip(self, text: str) -> str:
         words = self._encoder.tokenizer.words(text)
         fitting = sum(1 for _ in takewhile(lambda total: total <= CONTENT_TOKENS_MAX, words.tokens.cumsum()))

@@ -48,6 +48,14 @@ REQUESTS_PER_CALLER_MAX: Final = 16
 REQUEST_SECONDS_MAX: Final = 20.0
 """Above the broker's and the store's own limits (10 s each), below what a proxy waits for."""
 
+TELLING_SECONDS: Final = 1.0
+"""Kept back of a streamed request's time, to tell that it failed."""
+
+CHAT_BYTES_MAX: Final = 256 * 1024
+"""Chat clients send the whole conversation each time; only its last message is read."""
+CHAT_MESSAGES_MAX: Final = 1_024
+CHAT_PARTS_MAX: Final = 64
+
 BROKEN_AUDITED_MAX: Final = 8
 """Audit events about unusable chunks per request; the metric counts them all."""
 STRANGERS_AUDITED_PER_MINUTE_MAX: Final = 60

@@ -32,6 +32,10 @@ class TextEncoder(Protocol):
         """float32[384] of unit norm."""
         ...
 
+    def count_tokens(self, text: str) -> int:
+        """How many of the model's tokens the whole text has. Does not block: under a millisecond for an answer."""
+        ...
+
 
 class ChunkIndex(Protocol):
     """The index, read only."""

@@ -1,5 +1,7 @@
 """A small client of the services' HTTPS APIs."""
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -31,18 +33,35 @@ class Api:
         if response.is_success:
             answer: dict[str, Any] = response.json()
             return answer
-        raise _problem(response)
+        raise _problem(response.status_code, response.text)
+
+    def stream(self, method: str, path: str, **options: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The events of a streamed answer as they arrive, name and JSON; raises as `call` does, in mid-stream too."""
+        try:
+            with self._client.sse(path, method=method, **options) as source:
+                if not source.response.is_success:
+                    source.response.read()
+                    raise _problem(source.response.status_code, source.response.text)
+                for each in source:
+                    if each.event == "error":
+                        raise _problem(0, each.data)
+                    yield each.event, json.loads(each.data)
+        except httpx2.HTTPError as error:
+            raise Unavailable(
+                "the answer broke off: is the stack up? `staithe status` tells", reason_code="SERVICE_DOWN"
+            ) from error
 
 
-def _problem(response: httpx2.Response) -> Unavailable | AccessDenied | InvalidEvent:
+def _problem(status: int, text: str) -> Unavailable | AccessDenied | InvalidEvent:
+    """The failure that a problem document (RFC 9457) tells; `status` is 0 where only the document has one."""
     try:
-        body = response.json()
-        detail, slug = str(body["detail"]), str(body["type"]).rpartition(":")[2]
-    except (ValueError, KeyError):
-        detail, slug = f"HTTP {response.status_code}", "unexpected-answer"
+        body = json.loads(text)
+        detail, slug, status = str(body["detail"]), str(body["type"]).rpartition(":")[2], int(body["status"])
+    except (ValueError, KeyError, TypeError):
+        detail, slug = f"HTTP {status}", "unexpected-answer"
     code = slug.upper().replace("-", "_")
-    if response.status_code in (401, 403):
+    if status in (401, 403):
         return AccessDenied(detail, reason_code=code)
-    if response.status_code in (429, 503):
+    if status in (429, 503):
         return Unavailable(detail, reason_code=code)
     return InvalidEvent(detail, reason_code=code)

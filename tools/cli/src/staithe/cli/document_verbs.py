@@ -1,9 +1,11 @@
 """publish, erase, ask, search, token: documents in, documents out, questions answered."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.live import Live
+from rich.text import Text
 
 from staithe.cli.api import Api
 from staithe.cli.console import EXIT_FAILED, err, guarded, out, print_json, progress_bar
@@ -13,7 +15,7 @@ from staithe.cli.publish import publish as publish_documents
 from staithe.cli.publish import wait_settled
 from staithe.cli.show import answer_panel, fates_table, results_table
 from staithe.cli.stack_verbs import JsonOption
-from staithe.kernel.errors import ConfigurationError
+from staithe.kernel.errors import ConfigurationError, Unavailable
 from staithe.kernel.vocabulary import Access, Classification, Tier, access_groups
 from staithe.stack.fates import DocumentKey, Fate
 
@@ -104,7 +106,9 @@ def ask(
     as_json: JsonOption = False,
 ) -> None:
     """Ask a question and print the answer with its citations. Exit 1 when there is no supported answer."""
-    answer = _query(tenant, tier, group).call("POST", "/v1/answers", json={"question": question})
+    api, asked = _query(tenant, tier, group), {"question": question}
+    live = out.is_terminal and not as_json
+    answer = _ask_live(api, asked) if live else api.call("POST", "/v1/answers", json=asked)
     if as_json:
         print_json(answer)
     else:
@@ -136,6 +140,22 @@ def token(
     err.print("[yellow]development token: anybody holding it is this caller until it expires[/]")
     who = Who(tenant, tier, tuple(group or ()), subject)
     typer.echo(LocalStack().token(who, lifetime_seconds=seconds))
+
+
+def _ask_live(api: Api, asked: dict[str, str]) -> dict[str, Any]:
+    """The answer, its sentences on the screen as they arrive; the caller shows the whole in their place."""
+    answer: dict[str, Any] | None = None
+    arriving = Text()
+    with Live(Text("searching …", style="dim"), console=out, transient=True) as live:
+        for event, told in api.stream("POST", "/v1/answers", json=asked):
+            if event == "sentence":
+                arriving.append(f"{told['text']} ", style="bold")
+                live.update(arriving)
+            elif event == "done":
+                answer = told
+    if answer is None:
+        raise Unavailable("the answer broke off; ask again", reason_code="ANSWER_INCOMPLETE")
+    return answer
 
 
 def _query(tenant: str, tier: int, groups: list[str] | None) -> Api:

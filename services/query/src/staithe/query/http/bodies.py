@@ -30,16 +30,16 @@ class InvalidBody(Problem):
         return plain
 
 
-async def read_body(request: web.Request, model: type[Model]) -> Model:
+async def read_body(request: web.Request, model: type[Model], *, bytes_max: int = REQUEST_BYTES_MAX) -> Model:
     """The request's JSON body as `model`; raises Problem 400, 413, 415 or 422."""
     _require_json(request)
     try:
-        return model.model_validate_json(await _bytes(request), strict=True)
+        return model.model_validate_json(await _bytes(request, bytes_max), strict=True)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         if any(each["type"] == "json_invalid" for each in faults):
             raise Problem(400, "invalid-json", "The body is not valid JSON in UTF-8 (RFC 8259).") from None
-        raise InvalidBody([_fault(each["loc"], each["msg"]) for each in faults[:FAULTS_MAX]]) from None
+        raise InvalidBody([fault(each["loc"], each["msg"]) for each in faults[:FAULTS_MAX]]) from None
 
 
 def _require_json(request: web.Request) -> None:
@@ -50,19 +50,20 @@ def _require_json(request: web.Request) -> None:
         raise Problem(415, "content-encoding", "Send the body without Content-Encoding.")
 
 
-async def _bytes(request: web.Request) -> bytes:
-    too_large = Problem(413, "body-too-large", f"A body has at most {REQUEST_BYTES_MAX} bytes.")
-    if request.content_length is not None and request.content_length > REQUEST_BYTES_MAX:
+async def _bytes(request: web.Request, bytes_max: int) -> bytes:
+    too_large = Problem(413, "body-too-large", f"A body has at most {bytes_max} bytes here.")
+    if request.content_length is not None and request.content_length > bytes_max:
         raise too_large
     body = bytearray()
     async for piece in request.content.iter_chunked(REQUEST_BYTES_MAX):
         body += piece
-        if len(body) > REQUEST_BYTES_MAX:
+        if len(body) > bytes_max:
             raise too_large
     return bytes(body)
 
 
-def _fault(location: tuple[int | str, ...], message: str) -> dict[str, str]:
+def fault(location: tuple[int | str, ...], message: str) -> dict[str, str]:
+    """What is wrong at a place of the body, as `errors` lists it; `message` must not quote the value."""
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in location)
     pointer = "".join(f"/{step}" for step in steps)[:POINTER_CHARACTERS_MAX]
     return {"pointer": f"#{pointer}", "detail": message}

@@ -4,18 +4,14 @@ from typing import Final
 from urllib.parse import quote
 
 from aiohttp import web
-from pydantic import BaseModel
 
 from staithe.kernel.clock import Clock
-from staithe.kernel.errors import Integrity, InvalidEvent
-from staithe.kernel.events import Outcome
+from staithe.kernel.errors import InvalidEvent
 from staithe.kernel.http import require_scope
-from staithe.kernel.identity.caller import Caller
 from staithe.kernel.vocabulary import DocumentId, document_id
-from staithe.query import limits
-from staithe.query.audit import AuditTrail, traceparent_from
+from staithe.query.audit import AuditTrail
 from staithe.query.erasure import SUBMITTED_TOPIC, erasure_of
-from staithe.query.http.accept import require_accepts
+from staithe.query.http.accept import JSON, TEXT, require_accepts, wants_events
 from staithe.query.http.bodies import read_body
 from staithe.query.http.models import (
     AnswerRequest,
@@ -23,16 +19,16 @@ from staithe.query.http.models import (
     DocumentResponse,
     ErasureResponse,
     SearchRequest,
-    SearchResponse,
-    answer_citation,
-    search_result,
 )  # fmt: skip
-from staithe.query.http.operations import JSON, TEXT, VERSION_HEADER
+from staithe.query.http.operations import VERSION_HEADER
+from staithe.query.http.recorded import RecordedQueries, Told, as_json, traceparent_of
+from staithe.query.http.streams import stream_answer
 from staithe.query.policy import SCOPE_ERASE, SCOPE_READ, SCOPE_SEARCH, Refusal
 from staithe.query.ports import EventPublisher
-from staithe.query.stage import Broken, Hidden, QueryStage
+from staithe.query.stage import Hidden, QueryStage
 from staithe.query.worker import BoundedWorker
 
+INTERFACE: Final = "api"
 _UTF8: Final = "utf-8"
 
 
@@ -40,46 +36,32 @@ class Handlers:
     """One method per operation, named as in the table of operations."""
 
     def __init__(
-        self, *, stage: QueryStage, trail: AuditTrail, publisher: EventPublisher, publishing: BoundedWorker,
-        clock: Clock,
+        self, *, stage: QueryStage, queries: RecordedQueries, trail: AuditTrail, publisher: EventPublisher,
+        publishing: BoundedWorker, clock: Clock,
     ) -> None:  # fmt: skip
-        self._stage, self._trail, self._clock = stage, trail, clock
+        self._stage, self._queries, self._trail, self._clock = stage, queries, trail, clock
         self._publisher, self._publishing = publisher, publishing
 
     async def search(self, request: web.Request) -> web.Response:
         caller = require_scope(request, SCOPE_SEARCH)
         require_accepts(request, JSON)
         asked = await read_body(request, SearchRequest)
-        retrieved = await self._stage.search(caller, asked.question, limit=asked.limit)
-        search_id = self._trail.new_id()
-        body = _json(SearchResponse(search_id=search_id, results=[search_result(each) for each in retrieved.results]))
-        await self._record_broken(caller, retrieved.broken)
-        await self._trail.record(
-            "query.searched", caller=caller, event_id=search_id, response=body, traceparent=_traceparent(request),
-            subject_sha256=self._trail.of_question(caller, asked.question),
-            attributes={"results": str(len(retrieved.results))},
-        )  # fmt: skip
-        return _answer(body)
+        told = await self._queries.search(
+            caller, asked.question, limit=asked.limit, interface=INTERFACE, traceparent=traceparent_of(request)
+        )
+        return _answer(told.body)
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         caller = require_scope(request, SCOPE_SEARCH)
-        require_accepts(request, JSON)
+        streamed = wants_events(request)
         asked = await read_body(request, AnswerRequest)
-        answered = await self._stage.answer(caller, asked.question)
-        answer_id, answer = self._trail.new_id(), answered.answer
-        shown = AnswerResponse(
-            answer_id=answer_id, answered=answer.answered, text=answer.text, support=answer.support,
-            citations=[answer_citation(each) for each in answer.citations],
-        )  # fmt: skip
-        body = _json(shown)
-        await self._record_broken(caller, answered.broken)
-        await self._trail.record(
-            "query.answered", caller=caller, event_id=answer_id, response=body, traceparent=_traceparent(request),
-            reason_code="" if answer.answered else "SUPPORT_LOW",
-            subject_sha256=self._trail.of_question(caller, asked.question),
-            attributes={"citations": str(len(answer.citations))},
-        )  # fmt: skip
-        return _answer(body)
+
+        async def ask() -> Told[AnswerResponse]:
+            return await self._queries.answer(
+                caller, asked.question, interface=INTERFACE, traceparent=traceparent_of(request)
+            )
+
+        return await stream_answer(request, ask) if streamed else _answer((await ask()).body)
 
     async def document(self, request: web.Request) -> web.Response:
         caller = require_scope(request, SCOPE_READ)
@@ -94,26 +76,16 @@ class Handlers:
         )  # fmt: skip
         await self._trail.record_document(
             "document.inspected", (current.tenant_id, current.document_id), caller=caller,
-            document_version=current.document_version, traceparent=_traceparent(request),
+            document_version=current.document_version, traceparent=traceparent_of(request),
         )  # fmt: skip
-        return _answer(_json(shown))
+        return _answer(as_json(shown))
 
     async def content(self, request: web.Request) -> web.Response:
         caller = require_scope(request, SCOPE_READ)
         require_accepts(request, TEXT)
-        document = _document_id(request)
-        try:
-            current, text = await self._stage.content(caller, document)
-        except Integrity as error:
-            await self._trail.record_document(
-                "document.read", (caller.tenant_id, document), caller=caller, outcome=Outcome.FAILURE,
-                reason_code=error.reason_code, traceparent=_traceparent(request),
-            )  # fmt: skip
-            raise
-        await self._trail.record_document(
-            "document.read", (current.tenant_id, current.document_id), caller=caller,
-            document_version=current.document_version, traceparent=_traceparent(request),
-        )  # fmt: skip
+        current, text = await self._queries.content(
+            caller, _document_id(request), interface=INTERFACE, traceparent=traceparent_of(request)
+        )
         return web.Response(
             body=text.encode(), content_type=TEXT, charset=_UTF8,
             headers={VERSION_HEADER: str(current.document_version)},
@@ -126,23 +98,14 @@ class Handlers:
         # Recorded first: an erasure nobody asked for in the log is worse than a request without effect.
         await self._trail.record_document(
             "document.erasure_requested", (event.tenant_id, event.document_id), caller=caller,
-            document_version=event.document_version, traceparent=_traceparent(request),
+            document_version=event.document_version, traceparent=traceparent_of(request),
         )  # fmt: skip
         await self._publishing.run(self._publisher.publish, SUBMITTED_TOPIC, event, _trace_headers(request))
-        body = _json(
+        body = as_json(
             ErasureResponse(document_id=event.document_id, document_version=event.document_version, status="accepted")
         )
         location = f"/v1/documents/{quote(event.document_id, safe='')}"
         return _answer(body, status=202, headers={"Location": location})
-
-    async def _record_broken(self, caller: Caller, broken: tuple[Broken, ...]) -> None:
-        for each in broken[: limits.BROKEN_AUDITED_MAX]:
-            chunk = each.chunk
-            await self._trail.record_document(
-                "chunk.refused", (chunk.tenant_id, chunk.document_id), caller=caller, outcome=Outcome.FAILURE,
-                reason_code=each.reason_code, document_version=chunk.document_version,
-                attributes={"ordinal": str(chunk.ordinal)},
-            )  # fmt: skip
 
 
 def _document_id(request: web.Request) -> DocumentId:
@@ -153,18 +116,10 @@ def _document_id(request: web.Request) -> DocumentId:
         raise Hidden(Refusal.ABSENT) from None
 
 
-def _json(model: BaseModel) -> bytes:
-    return model.model_dump_json().encode()
-
-
 def _answer(body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     return web.Response(body=body, status=status, headers=headers, content_type=JSON)
 
 
-def _traceparent(request: web.Request) -> str:
-    return traceparent_from(request.headers.get("traceparent", ""))
-
-
 def _trace_headers(request: web.Request) -> list[tuple[str, bytes]]:
-    traceparent = _traceparent(request)
+    traceparent = traceparent_of(request)
     return [("traceparent", traceparent.encode())] if traceparent else []

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from staithe.query.answer import Citation
+from staithe.query.answer import Answer, Citation
 from staithe.query.limits import QUESTION_CHARACTERS_MAX, RESULTS_DEFAULT, RESULTS_MAX, SENTENCES_CITED_MAX
 from staithe.query.question import as_question
 from staithe.query.stage import Found
@@ -21,31 +21,33 @@ Question = Annotated[
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 (FIPS 180-4) in hexadecimal.")]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Nothing is guessed: unknown members and values of another type are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class SearchRequest(_Strict):
+class SearchRequest(Strict):
     """A search."""
 
     question: Question
     limit: int = Field(default=RESULTS_DEFAULT, ge=1, le=RESULTS_MAX, description="Results wanted, at most.")
 
 
-class AnswerRequest(_Strict):
+class AnswerRequest(Strict):
     """A question."""
 
     question: Question
 
 
-class Span(_Strict):
+class Span(Strict):
     """Characters (Unicode code points) of the document's sanitized text, end exclusive."""
 
     start: int = Field(ge=0)
     end: int = Field(ge=0)
 
 
-class SearchResult(_Strict):
+class SearchResult(Strict):
     """One chunk of a document that the caller may see, in its current version."""
 
     document_id: str
@@ -59,14 +61,14 @@ class SearchResult(_Strict):
     score: float = Field(description="Cosine similarity, higher is nearer.")
 
 
-class SearchResponse(_Strict):
+class SearchResponse(Strict):
     """Results, best first; none when nothing that the caller may see is near."""
 
     search_id: str = Field(description="Id of this search's entry in the audit log.")
     results: list[SearchResult]
 
 
-class AnswerCitation(_Strict):
+class AnswerCitation(Strict):
     """A verbatim quotation and where it stands."""
 
     document_id: str
@@ -79,17 +81,25 @@ class AnswerCitation(_Strict):
     score: float
 
 
-class AnswerResponse(_Strict):
+class AnswerSentence(Strict):
+    """A sentence of the answer."""
+
+    text: str = Field(description="The quotation as one line, without Markdown's emphasis.")
+    citations: list[int] = Field(description="Places in `citations` of what the sentence rests on, from 0.")
+
+
+class AnswerResponse(Strict):
     """An answer made of quotations, or the admission that there is none."""
 
     answer_id: str = Field(description="Id of this answer's entry in the audit log.")
     answered: bool = Field(description="False: the sources do not support an answer; there are no citations then.")
-    text: str
+    text: str = Field(description="The sentences, or the admission.")
+    sentences: list[AnswerSentence]
     citations: list[AnswerCitation] = Field(max_length=SENTENCES_CITED_MAX)
     support: float = Field(description="How well the best quotation fits, 0 to about 1.")
 
 
-class DocumentResponse(_Strict):
+class DocumentResponse(Strict):
     """What holds for a document now."""
 
     document_id: str
@@ -103,7 +113,7 @@ class DocumentResponse(_Strict):
     changed_at: int = Field(description="Milliseconds since the epoch.")
 
 
-class ErasureResponse(_Strict):
+class ErasureResponse(Strict):
     """The erasure was accepted; it takes effect within seconds and cannot be undone."""
 
     document_id: str
@@ -111,11 +121,25 @@ class ErasureResponse(_Strict):
     status: Literal["accepted"]
 
 
-class FieldFault(_Strict):
+class FieldFault(Strict):
     """What is wrong with one field; never its value."""
 
     pointer: str = Field(description="JSON Pointer (RFC 6901) into the request body.")
     detail: str
+
+
+class StatusEvent(Strict):
+    """What is being done."""
+
+    state: Literal["searching", "recorded"] = Field(description="recorded: the answer is in the audit log and follows.")
+
+
+class SentenceEvent(Strict):
+    """A sentence of the answer with what it rests on."""
+
+    index: int
+    text: str
+    citations: list[AnswerCitation]
 
 
 class ProblemDocument(BaseModel):
@@ -136,6 +160,15 @@ def search_result(found: Found) -> SearchResult:
         document_id=hit.document_id, document_version=hit.document_version, title=hit.title, name=hit.name,
         chunk_id=hit.chunk_id, span=Span(start=hit.span_start, end=hit.span_end), text=found.text,
         text_sha256=hit.text_sha256.hex(), score=round(hit.score, 6),
+    )  # fmt: skip
+
+
+def answer_response(answer_id: str, answer: Answer) -> AnswerResponse:
+    """An answer as the API shows it."""
+    return AnswerResponse(
+        answer_id=answer_id, answered=answer.answered, text=answer.text, support=answer.support,
+        sentences=[AnswerSentence(text=each.text, citations=list(each.citations)) for each in answer.sentences],
+        citations=[answer_citation(each) for each in answer.citations],
     )  # fmt: skip
 
 

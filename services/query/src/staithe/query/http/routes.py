@@ -12,24 +12,29 @@ from staithe.kernel.http import api_application
 from staithe.kernel.identity.verify import TokenVerifier
 from staithe.kernel.telemetry import Logger, Metrics
 from staithe.query.audit import AuditTrail
+from staithe.query.http.accept import JSON
+from staithe.query.http.chat import CHAT_ERRORS, ChatHandlers
 from staithe.query.http.guards import StrangersGuard, concurrency_guard, not_ready_guard, refusal_guard
 from staithe.query.http.handlers import Handlers
-from staithe.query.http.operations import JSON, OPERATIONS, openapi_document
+from staithe.query.http.openapi import openapi_document
+from staithe.query.http.operations import OPERATIONS
 
 OPEN_PATHS: Final = ("/openapi.json", "/livez", "/readyz")
 """What needs no token. Metrics are not among them: they are on the health port only."""
 
 
 def query_application(
-    *, handlers: Handlers, trail: AuditTrail, verifier: TokenVerifier, ready: Callable[[], bool], health: Health,
-    metrics: Metrics, clock: Clock, logger: Logger,
+    *, handlers: Handlers, chat: ChatHandlers, trail: AuditTrail, verifier: TokenVerifier, ready: Callable[[], bool],
+    health: Health, metrics: Metrics, clock: Clock, logger: Logger,
 ) -> web.Application:  # fmt: skip
     """The whole HTTPS interface: every path but OPEN_PATHS needs a token."""
     application = api_application(verifier=verifier, logger=logger, open_paths=OPEN_PATHS)
-    application.middlewares.insert(0, StrangersGuard(trail, clock, metrics, logger).middleware())
+    strangers = StrangersGuard(trail, clock, metrics, logger)
+    application.middlewares[0:0] = [CHAT_ERRORS, strangers.middleware()]
     application.middlewares.extend([concurrency_guard(metrics), not_ready_guard(ready), refusal_guard(trail)])
     for operation in OPERATIONS:
-        application.router.add_route(operation.method, operation.path, getattr(handlers, operation.name))
+        room = next(each for each in (handlers, chat) if hasattr(each, operation.name))
+        application.router.add_route(operation.method, operation.path, getattr(room, operation.name))
     described = json.dumps(openapi_document()).encode()
 
     async def openapi(_: web.Request) -> web.Response:

@@ -1,0 +1,102 @@
+"""What every interface offers, each returning only once its audit event is durable: record, then tell."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from staithe.kernel.errors import Integrity
+from staithe.kernel.events import DocumentCurrent, Outcome
+from staithe.kernel.identity.caller import Caller
+from staithe.kernel.vocabulary import DocumentId
+from staithe.query import limits
+from staithe.query.audit import AuditTrail, traceparent_from
+from staithe.query.http.models import AnswerResponse, SearchResponse, answer_response, search_result
+from staithe.query.stage import Broken, QueryStage
+
+Shown = TypeVar("Shown", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Generic[Shown]):
+    """What may be told now. `body` is `shown` as JSON; the audit event has its digest, whatever the interface."""
+
+    shown: Shown
+    body: bytes
+
+
+class RecordedQueries:
+    """The queries of one installation; `interface` names the way a caller came, for the log."""
+
+    def __init__(self, stage: QueryStage, trail: AuditTrail) -> None:
+        self._stage, self._trail = stage, trail
+
+    async def search(
+        self, caller: Caller, question: str, *, limit: int, interface: str, traceparent: str
+    ) -> Told[SearchResponse]:
+        """Raises as `QueryStage.search` and `AuditTrail.record` do."""
+        retrieved = await self._stage.search(caller, question, limit=limit)
+        search_id = self._trail.new_id()
+        shown = SearchResponse(search_id=search_id, results=[search_result(each) for each in retrieved.results])
+        body = as_json(shown)
+        await self._record_broken(caller, retrieved.broken)
+        await self._trail.record(
+            "query.searched", caller=caller, event_id=search_id, response=body, traceparent=traceparent,
+            subject_sha256=self._trail.of_question(caller, question),
+            attributes={"results": str(len(retrieved.results)), "interface": interface},
+        )  # fmt: skip
+        return Told(shown, body)
+
+    async def answer(self, caller: Caller, question: str, *, interface: str, traceparent: str) -> Told[AnswerResponse]:
+        """Raises as `QueryStage.answer` and `AuditTrail.record` do."""
+        answered = await self._stage.answer(caller, question)
+        answer_id, answer = self._trail.new_id(), answered.answer
+        shown = answer_response(answer_id, answer)
+        body = as_json(shown)
+        await self._record_broken(caller, answered.broken)
+        await self._trail.record(
+            "query.answered", caller=caller, event_id=answer_id, response=body, traceparent=traceparent,
+            reason_code="" if answer.answered else "SUPPORT_LOW",
+            subject_sha256=self._trail.of_question(caller, question),
+            attributes={"citations": str(len(answer.citations)), "interface": interface},
+        )  # fmt: skip
+        return Told(shown, body)
+
+    async def content(
+        self, caller: Caller, document_id: DocumentId, *, interface: str, traceparent: str
+    ) -> tuple[DocumentCurrent, str]:
+        """The document and its sanitized text; raises as `QueryStage.content` and `AuditTrail.record` do."""
+        attributes = {"interface": interface}
+        try:
+            current, text = await self._stage.content(caller, document_id)
+        except Integrity as error:
+            await self._trail.record_document(
+                "document.read", (caller.tenant_id, document_id), caller=caller, outcome=Outcome.FAILURE,
+                reason_code=error.reason_code, traceparent=traceparent, attributes=attributes,
+            )  # fmt: skip
+            raise
+        await self._trail.record_document(
+            "document.read", (current.tenant_id, current.document_id), caller=caller,
+            document_version=current.document_version, traceparent=traceparent, attributes=attributes,
+        )  # fmt: skip
+        return current, text
+
+    async def _record_broken(self, caller: Caller, broken: tuple[Broken, ...]) -> None:
+        for each in broken[: limits.BROKEN_AUDITED_MAX]:
+            chunk = each.chunk
+            await self._trail.record_document(
+                "chunk.refused", (chunk.tenant_id, chunk.document_id), caller=caller, outcome=Outcome.FAILURE,
+                reason_code=each.reason_code, document_version=chunk.document_version,
+                attributes={"ordinal": str(chunk.ordinal)},
+            )  # fmt: skip
+
+
+def as_json(model: BaseModel) -> bytes:
+    """The one form in which a model is sent and digested: JSON without spaces, UTF-8."""
+    return model.model_dump_json().encode()
+
+
+def traceparent_of(request: web.Request) -> str:
+    """The request's traceparent, or nothing when it is not one."""
+    return traceparent_from(request.headers.get("traceparent", ""))

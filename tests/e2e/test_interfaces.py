@@ -1,0 +1,55 @@
+"""Official clients over TLS against the real service: the answers of every interface are the same and in the log."""
+
+import ssl
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from support.checker import versions_of
+from support.live import LiveStack
+
+from staithe.cli.local import Who
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+
+QUESTION = "How much paid holiday does a full-time employee get per year?"
+MODEL = "staithe-extractive"
+
+
+@pytest.fixture(scope="module")
+def answer(live: LiveStack) -> dict[str, Any]:
+    """What `/v1/answers` says once the samples are published."""
+    versions_of(live.cli_json("publish", "samples"))
+    with live.client("query", Who("harbour")) as client:
+        told: dict[str, Any] = client.post("/v1/answers", json={"question": QUESTION}).raise_for_status().json()
+    assert told["answered"]
+    return told
+
+
+def test_openai_client_gets_the_same_answer(live: LiveStack, answer: dict[str, Any]) -> None:
+    local = live.local()
+    context = ssl.create_default_context(cafile=str(live.paths.services_authority))
+    with (
+        httpx.Client(verify=context, trust_env=False) as http,
+        openai.OpenAI(
+            base_url=f"{local.url('query')}/v1", api_key=local.token(Who("harbour")), http_client=http, max_retries=0
+        ) as client,
+    ):
+        told = client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": QUESTION}])
+        stream = client.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": QUESTION}], stream=True
+        )
+        streamed = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
+    assert told.choices[0].message.content == streamed == answer["text"]
+    assert told.staithe["citations"] == answer["citations"]  # type: ignore[attr-defined]
+    assert told.usage is not None
+    assert told.usage.completion_tokens > told.usage.prompt_tokens > 0
+
+
+def test_stream_ends_with_the_whole_answer(live: LiveStack, answer: dict[str, Any]) -> None:
+    with live.client("query", Who("harbour")) as client:
+        response = client.post("/v1/answers", json={"question": QUESTION}, headers={"Accept": "text/event-stream"})
+    names = [line.removeprefix("event: ") for line in response.text.splitlines() if line.startswith("event: ")]
+    assert names == ["status", "status", *["sentence"] * len(answer["sentences"]), "done"]
+    assert answer["citations"][0]["quote_sha256"] in response.text
