@@ -4,8 +4,9 @@ It knows e-mail addresses, phone numbers, payment cards, IBANs and the commonest
 places or national ids: those are found by the full sanitization service, not by this one.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
 import phonenumbers
@@ -13,16 +14,9 @@ import re2
 from stdnum import iban, luhn
 
 from staithe.kernel.errors import InvalidEvent
+from staithe.sanitization.detect.finding import Finding
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Characters `start` to `end` hold an entity of this kind."""
-
-    entity: str
-    start: int
-    end: int
-
+NAME: Final = "patterns"
 
 PHONE_REGIONS: Final = ("GB", "DE", "US")
 """Where a number without a country code may be from; those with one are recognised from everywhere."""
@@ -85,7 +79,7 @@ _CONFIRM: Final[Mapping[str, Callable[[bytes], int]]] = {
 """How many of a candidate's bytes a checksum confirms; entities that are not here need none."""
 
 
-class Detector:
+class Patterns:
     """One pass per entity, most harmful first, each between the findings of those before it.
 
     So time grows with the text alone, and nothing can hide by standing in the tail of something less harmful.
@@ -94,6 +88,7 @@ class Detector:
     """
 
     def __init__(self) -> None:
+        self.version = hashlib.sha256("\n".join(_PATTERNS.values()).encode()).hexdigest()
         self._patterns = {name: re2.compile(pattern.encode()) for name, pattern in _PATTERNS.items()}
 
     def find(self, text: str) -> list[Finding]:
@@ -117,7 +112,7 @@ class Detector:
         while (match := pattern.search(encoded, start, end)) is not None:
             if confirmed := confirm(match.group()):
                 start = match.start() + confirmed
-                yield Finding(name, match.start(), start)
+                yield Finding(name, match.start(), start, 1.0, NAME)
             else:
                 refusals.count()
                 start = _next_start(encoded, match.start(), match.end())
@@ -153,16 +148,6 @@ def _in_characters(encoded: bytes, found: list[Finding]) -> list[Finding]:
     for each in found:
         start = characters_before + len(encoded[bytes_before : each.start].decode())
         end = start + len(encoded[each.start : each.end].decode())
-        converted.append(Finding(each.entity, start, end))
+        converted.append(replace(each, start=start, end=end))
         bytes_before, characters_before = each.end, end
     return converted
-
-
-def mask(text: str, findings: list[Finding]) -> str:
-    """`text` with each finding replaced by its entity's name in brackets."""
-    parts: list[str] = []
-    position = 0
-    for finding in findings:
-        parts += [text[position : finding.start], f"[{finding.entity}]"]
-        position = finding.end
-    return "".join([*parts, text[position:]])
