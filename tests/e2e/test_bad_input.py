@@ -181,7 +181,15 @@ def test_upload_that_lies_about_its_type_is_dead_lettered(door: Door, live: Live
     key = DocumentKey("harbour", accepted.json()["document_id"])
     version = (key, accepted.json()["document_version"])
     assert door.checker.fates([version], DEAD_SECONDS_MAX) == {version: Fate.DEAD_LETTERED}
-    assert door.checker.observer.book.dead_letters[key] == ["CONTENT_TYPE_MISMATCH"]
+    assert door.checker.observer.book.dead_letters(key) == ["CONTENT_TYPE_MISMATCH"]
+
+    def told() -> dict[str, Any]:
+        with live.client("ingestion", Who("harbour")) as client:
+            return dict(client.get(accepted.json()["status"]).json())
+
+    assert within(DEAD_SECONDS_MAX, lambda: told()["state"] == "DEAD_LETTERED")
+    assert told()["reason_codes"] == ["CONTENT_TYPE_MISMATCH"]
+    assert told()["document_version"] == version[1]
 
 
 def token(

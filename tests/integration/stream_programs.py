@@ -23,9 +23,10 @@ from staithe.kernel.events import AuditEvent, Event
 from staithe.kernel.faust_app import FaustStream
 from staithe.kernel.settings import ServiceSettings
 from staithe.kernel.stream.client import KafkaAccess
+from staithe.kernel.stream.record import Outgoing, Record
 from staithe.kernel.stream.registry import EventCodec, Registry
 from staithe.kernel.stream.runtime import StreamConfig, StreamRuntime
-from staithe.kernel.stream.settle import Emit, Outgoing, Record, Settler
+from staithe.kernel.stream.settle import Emit, Settler
 from staithe.kernel.telemetry import Headers, Metrics, configure_logging
 from staithe.kernel.topology import Topology
 

@@ -23,6 +23,7 @@ from staithe.kernel.events import (
     LineageStep,
     Outcome,
 )
+from staithe.kernel.stopped import DeadLetterSettled, DocumentRefused, LetterState, RefusalState
 from staithe.kernel.vocabulary import Access, Classification, DocumentId, Operation, TenantId, Tier
 
 ROOT = Path(__file__).parents[3]
@@ -84,7 +85,15 @@ EXAMPLES: dict[str, Event] = {
     "dead_letters/recorded.v1": DeadLettered(
         event_id=IDENTITY["event_id"], occurred_at=NOW_MS, service="ingestion", topic="documents.submitted.v1",
         partition=3, offset=99, reason_code="DOCUMENT_EMPTY", message="the document is empty", sealed_record=b"sealed",
-        record_sha256=b"r" * 32, record_bytes=12, traceparent=TRACEPARENT,
+        record_sha256=b"r" * 32, record_bytes=12, traceparent=TRACEPARENT, sealed_format=2,
+    ),
+    "documents/refused.v1": DocumentRefused(
+        **IDENTITY, access=ACCESS, state=RefusalState.REPLAYED, service="embedding", reason_code="X_Y",
+        occurred_at=NOW_MS,
+    ),
+    "dead_letters/settled.v1": DeadLetterSettled(
+        event_id=IDENTITY["event_id"], state=LetterState.DROPPED, topic="documents.submitted.v1", partition=3,
+        offset=99, occurred_at=NOW_MS, replays=2, reason="duplicate",
     ),
 }  # fmt: skip
 

@@ -20,19 +20,29 @@ from staithe.kernel.errors import (
 from staithe.kernel.events import AuditEvent, DeadLettered, Event
 from staithe.kernel.limits import RECORD_BYTES_MAX
 from staithe.kernel.lineage import sha256
+from staithe.kernel.stopped import DocumentRefused, RefusalState
 from staithe.kernel.stream import settle
+from staithe.kernel.stream.letters import (
+    HEADER_BYTES_MAX,
+    HEADERS_MAX,
+    KEPT_BYTES_MAX,
+    REFUSED_TOPIC,
+    is_whole,
+    opened_record,
+)
+from staithe.kernel.stream.record import Record
 from staithe.kernel.stream.registry import EventCodec
 from staithe.kernel.stream.settle import (
     AUDIT_TOPIC,
     DEAD_LETTERS_PER_MINUTE_MAX,
     Emit,
-    Record,
     Settlement,
     Settler,
     Stopping,
 )
 from staithe.kernel.telemetry import Headers, Metrics
 from staithe.kernel.topology import load_topology
+from staithe.kernel.vocabulary import DocumentId, TenantId
 
 INPUT, OUTPUT = "documents.submitted.v1", "documents.ingested.v1"
 OPERATOR = generate_private_key()
@@ -99,7 +109,7 @@ class Bench:
         return self.metrics.registry.get_sample_value(f"staithe_test_{name}", labels) or 0.0
 
     def letter(self, settlement: Settlement) -> DeadLettered:
-        first, second = settlement.outgoing
+        first, second, *_ = settlement.outgoing
         assert (first.topic, second.topic) == (INPUT + ".dlq", AUDIT_TOPIC)
         self.registry.reading = "audit/events.v1"
         audit = self.codec.decode(AUDIT_TOPIC, second.value)
@@ -115,11 +125,8 @@ def record(value: bytes | None = VALUE, key: bytes | None = b"harbour/leave", of
     return Record(INPUT, 2, offset, key, value, HEADERS, timestamp_ms=PUBLISHED_MS)
 
 
-def opened(letter: DeadLettered) -> tuple[bytes, bytes]:
-    context = SealContext("dead-letter", "staithe", f"{letter.topic}/{letter.partition}/{letter.offset}", 0)
-    whole = Opener({"dead-letter": {"staithe": OPERATOR}}).open(context, letter.sealed_record)
-    length = int.from_bytes(whole[:4], "big")
-    return whole[4 : 4 + length], whole[4 + length :]
+def opened(letter: DeadLettered) -> Record:
+    return opened_record(letter, Opener({"dead-letter": {"staithe": OPERATOR}}))
 
 
 def test_result_goes_out_under_its_key_with_trace_and_publication_headers_only() -> None:
@@ -154,7 +161,7 @@ def test_invalid_event_becomes_a_dead_letter_that_loses_no_byte(key: bytes | Non
     letter = bench.letter(settlement)
     assert settlement.reason_code == letter.reason_code == "DOCUMENT_EMPTY"
     assert (letter.service, letter.topic, letter.partition, letter.offset) == ("ingestion", INPUT, 2, 9)
-    assert opened(letter) == (key or b"", VALUE)
+    assert opened(letter) == replace(record(key=key), timestamp_ms=0)
     assert (letter.record_sha256, letter.record_bytes, letter.traceparent) == (sha256(VALUE), len(VALUE), TRACEPARENT)
 
 
@@ -174,7 +181,8 @@ def test_record_that_does_not_decode_never_reaches_the_stage(value: bytes | None
     bench = Bench(stage)
     settlement = bench.settler.settle(record(value))
     assert settlement.reason_code == code
-    assert opened(bench.letter(settlement))[1] == (value or b"")
+    assert opened(bench.letter(settlement)) == replace(record(value), timestamp_ms=0)
+    assert len(settlement.outgoing) == 2
     assert stage.seen == []
 
 
@@ -272,11 +280,71 @@ def test_without_the_operators_key_the_stream_stops_rather_than_lose_a_record() 
 
 def test_record_too_large_for_its_dead_letter_is_cut_and_says_so() -> None:
     bench = Bench(FakeStage())
-    huge = b"x" * (RECORD_BYTES_MAX + 1000)
+    huge = b"x" * (RECORD_BYTES_MAX + 9000)
     letter = bench.letter(bench.settler.settle(record(huge)))
     assert (letter.record_bytes, letter.record_sha256) == (len(huge), sha256(huge))
-    assert huge.startswith(opened(letter)[1])
-    assert RECORD_BYTES_MAX - 100 < len(letter.sealed_record) < RECORD_BYTES_MAX + 100
+    kept = opened(letter)
+    assert huge.startswith(kept.value or b"")
+    assert not is_whole(letter, kept)
+    assert KEPT_BYTES_MAX < len(letter.sealed_record) < KEPT_BYTES_MAX + 100
+
+
+def test_headers_are_kept_within_limits_and_trace_context_before_the_rest() -> None:
+    flood = [(f"x{number}", b"v" * 200) for number in range(HEADERS_MAX * 2)]
+    bench = Bench(FakeStage())
+    sent = replace(record(None), headers=(*flood, *HEADERS[:2]))
+    kept = opened(bench.letter(bench.settler.settle(sent))).headers
+    assert tuple(kept[:2]) == HEADERS[:2]
+    assert list(kept[2:]) == flood[: len(kept) - 2]
+    assert len(kept) == HEADERS_MAX
+    large = replace(record(None), headers=(("x", b"v" * HEADER_BYTES_MAX), *HEADERS[:2]))
+    assert opened(bench.letter(bench.settler.settle(large))).headers == HEADERS[:2]
+
+
+def test_letter_of_the_first_format_still_opens() -> None:
+    bench = Bench(FakeStage())
+    letter = bench.letter(bench.settler.settle(record(None)))
+    context = SealContext("dead-letter", "staithe", letter.place, 0)
+    first = Sealer({"dead-letter": {"staithe": public_key_of(OPERATOR)}}).seal(context, b"\0\0\0\1kvalue")
+    assert opened(replace(letter, sealed_record=first, sealed_format=1)) == Record(INPUT, 2, 9, b"k", b"value", ())
+
+
+@pytest.mark.parametrize("sealed", [b"", b"\0\0\0", b"\0\0\0\1k", b"\0\0\0\0\0\0\0\1"])
+def test_letter_that_holds_no_record_is_refused(sealed: bytes) -> None:
+    bench = Bench(FakeStage())
+    letter = bench.letter(bench.settler.settle(record(None)))
+    blob = Sealer({"dead-letter": {"staithe": public_key_of(OPERATOR)}}).seal(
+        SealContext("dead-letter", "staithe", letter.place, 0), sealed
+    )
+    with pytest.raises(Integrity) as refusal:
+        opened(replace(letter, sealed_record=blob))
+    assert refusal.value.reason_code == "LETTER_MALFORMED"
+
+
+def refused_of(bench: Bench, settlement: Settlement) -> DocumentRefused | None:
+    bench.registry.reading = "documents/refused.v1"
+    made = [bench.codec.decode(each.topic, each.value) for each in settlement.outgoing if each.topic == REFUSED_TOPIC]
+    assert all(isinstance(each, DocumentRefused) for each in made)
+    return made[0] if made else None  # type: ignore[return-value]
+
+
+def test_refusal_of_a_known_document_is_told_without_content() -> None:
+    bench = Bench(FakeStage([InvalidEvent("the document is empty", reason_code="DOCUMENT_EMPTY")]))
+    settlement = bench.settler.settle(record(key=b"other/key"))
+    refused, letter = refused_of(bench, settlement), bench.letter(settlement)
+    assert refused == DocumentRefused(
+        event_id=letter.event_id, tenant_id=TenantId("harbour"), document_id=DocumentId("leave-policy"),
+        document_version=7, access=EXAMPLES["documents/submitted.v1"].access, state=RefusalState.DEAD_LETTERED,  # type: ignore[union-attr]
+        service="ingestion", reason_code="DOCUMENT_EMPTY", occurred_at=letter.occurred_at,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("tenant", ["No Such", "", "a/b"])
+def test_refusal_of_a_malformed_document_is_told_to_nobody(tenant: str) -> None:
+    submitted = replace(EXAMPLES["documents/submitted.v1"], tenant_id=TenantId(tenant))
+    value = PINNED["documents/submitted.v1"].encode(submitted, schema_id=1)
+    bench = Bench(FakeStage([InvalidEvent("x", reason_code="TENANT_ID_MALFORMED")]))
+    assert refused_of(bench, bench.settler.settle(record(value))) is None
 
 
 def test_what_is_committed_is_counted_by_fate() -> None:
@@ -300,6 +368,7 @@ def test_flood_of_dead_letters_stops_and_stays_stopped() -> None:
     assert not bench.settler.flooded()
     bury(bench, 1)
     assert bench.settler.flooded()
+    assert bench.count("dead_letter_flood") == 1
     assert "dead_letter_flood" in bench.logger.events()
     bench.clock.seconds += 3600
     bury(bench, 1)

@@ -58,7 +58,6 @@ def test_small_map_is_accepted() -> None:
         ("topics/a.v1/extra", 1, "extra"),
         ("topics/a.v1/partitions", 0, "partitions"),
         ("topics/a.v1/retention_hours", 0, "retention_hours"),
-        ("topics/a.v1/compacted", True, "compacted"),
         ("topics/a.v1/retention_hours", None, "compacted"),
         ("topics/a.v1/dead_letters", False, "dead letters"),
         ("dead_letters/compacted", True, "compacted"),
@@ -120,7 +119,7 @@ def test_unknown_topic_has_no_schema() -> None:
 
 
 READS = {
-    "ingestion": "documents.submitted.v1 documents.current.v1",
+    "ingestion": "documents.submitted.v1 documents.current.v1 documents.refused.v1",
     "sanitization": "documents.ingested.v1",
     "embedding": "documents.sanitized.v1",
     "indexing": "chunks.embedded.v1 documents.current.v1",
@@ -128,10 +127,12 @@ READS = {
     "query": "documents.current.v1",
 }
 WRITES = {
-    "ingestion": "documents.ingested.v1 documents.submitted.v1 audit.events.v1 documents.submitted.v1.dlq",
-    "sanitization": "documents.sanitized.v1 documents.quarantined.v1 audit.events.v1 documents.ingested.v1.dlq",
-    "embedding": "chunks.embedded.v1 audit.events.v1 documents.sanitized.v1.dlq",
-    "indexing": "documents.indexed.v1 documents.current.v1 audit.events.v1 chunks.embedded.v1.dlq",
+    "ingestion": "documents.ingested.v1 documents.submitted.v1 documents.refused.v1 audit.events.v1 "
+    "documents.submitted.v1.dlq",
+    "sanitization": "documents.sanitized.v1 documents.quarantined.v1 documents.refused.v1 audit.events.v1 "
+    "documents.ingested.v1.dlq",
+    "embedding": "chunks.embedded.v1 documents.refused.v1 audit.events.v1 documents.sanitized.v1.dlq",
+    "indexing": "documents.indexed.v1 documents.current.v1 documents.refused.v1 audit.events.v1 chunks.embedded.v1.dlq",
     "audit": "audit.events.v1.dlq",
     "query": "documents.submitted.v1 audit.events.v1",
     "source": "documents.submitted.v1",

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pytest
 import structlog
@@ -17,8 +17,11 @@ from staithe.kernel.http import api_application
 from staithe.kernel.identity.caller import Caller
 from staithe.kernel.identity.verify import TokenVerifier
 from staithe.kernel.limits import DOCUMENT_BYTES_MAX
+from staithe.kernel.stopped import DocumentRefused
 from staithe.kernel.telemetry import Headers
 from staithe.kernel.vocabulary import Access, Classification, DocumentId, TenantId, Tier
+
+EventOf = TypeVar("EventOf")
 
 NOW_MS = 1_790_000_000_000
 PLAIN = {"Content-Type": "text/plain"}
@@ -49,6 +52,16 @@ class FakeVerifier(TokenVerifier):
         return CALLERS[token]
 
 
+class FakeTable(Generic[EventOf]):
+    """What is known of each document."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str], EventOf] = {}
+
+    def get(self, tenant_id: TenantId, document_id: DocumentId) -> EventOf | None:
+        return self.known.get((tenant_id, document_id))
+
+
 class FakeBroker:
     """Publisher and table."""
 
@@ -56,6 +69,7 @@ class FakeBroker:
         self.published: list[DocumentSubmitted] = []
         self.failure: StaitheError | None = None
         self.documents: dict[tuple[str, str], DocumentCurrent] = {}
+        self.refused = FakeTable[DocumentRefused]()
 
     def publish(self, topic: str, event: Event, headers: Headers = ()) -> None:
         assert (topic, headers) == (SUBMITTED_TOPIC, ())
@@ -77,8 +91,8 @@ def broker() -> FakeBroker:
 async def client(broker: FakeBroker) -> AsyncIterator[TestClient[Any, Any]]:
     api = api_application(verifier=FakeVerifier(), logger=structlog.get_logger(), open_paths=())
     UploadRoutes(
-        broker, broker, tenants=frozenset({"harbour", "millrace"}), content_types=frozenset({"text/plain"}),
-        clock=FakeClock(),
+        broker, broker, broker.refused, tenants=frozenset({"harbour", "millrace"}),
+        content_types=frozenset({"text/plain"}), clock=FakeClock(),
     ).add_to(api)  # fmt: skip
     async with TestClient(TestServer(api)) as made:
         yield made

@@ -28,10 +28,12 @@ class AuditAuthor:
             traceparent=traceparent, attributes=attributes or {},
         )  # fmt: skip
 
-    def about_record(self, action: str, *, reason_code: str, attributes: Mapping[str, str]) -> AuditEvent:
+    def about_record(
+        self, action: str, *, reason_code: str, attributes: Mapping[str, str], outcome: Outcome = Outcome.FAILURE
+    ) -> AuditEvent:
         """An event about a record that could not be read, such as one that was dead-lettered."""
         now = self._clock.now_ms()
         return AuditEvent(
             event_id=new_event_id(now), occurred_at=now, service=self._service, action=action,
-            outcome=Outcome.FAILURE, reason_code=reason_code, attributes=attributes,
+            outcome=outcome, reason_code=reason_code, attributes=attributes,
         )  # fmt: skip

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from staithe.kernel.stopped import DeadLetterSettled, DocumentRefused
 from staithe.kernel.vocabulary import Access, DocumentId, Operation, TenantId, event_key
 
 
@@ -205,10 +206,16 @@ class DeadLettered:
     record_sha256: bytes
     record_bytes: int
     traceparent: str = ""
+    sealed_format: int = 1
+
+    @property
+    def place(self) -> str:
+        """Where the record was: topic, partition and offset."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
 
     @property
     def key(self) -> bytes:
-        return f"{self.topic}/{self.partition}/{self.offset}".encode()
+        return self.place.encode()
 
 
 Event = (
@@ -219,8 +226,10 @@ Event = (
     | ChunksEmbedded
     | DocumentIndexed
     | DocumentCurrent
+    | DocumentRefused
     | AuditEvent
     | DeadLettered
+    | DeadLetterSettled
 )
 
 EVENT_CLASSES: Mapping[str, type[Event]] = {
@@ -232,7 +241,9 @@ EVENT_CLASSES: Mapping[str, type[Event]] = {
     "documents/indexed.v1": DocumentIndexed,
     "documents/current.v1": DocumentCurrent,
     "audit/events.v1": AuditEvent,
+    "documents/refused.v1": DocumentRefused,
     "dead_letters/recorded.v1": DeadLettered,
+    "dead_letters/settled.v1": DeadLetterSettled,
 }
 """Schema name (path under `schemas/` without its suffix) to event class."""
 

@@ -16,7 +16,7 @@ from staithe.kernel.errors import Integrity, StaitheError, Unavailable
 from staithe.kernel.files import read_password
 from staithe.kernel.limits import RETRY_SECONDS_MAX
 from staithe.kernel.settings import ServiceSettings
-from staithe.kernel.stream.settle import Outgoing, Record
+from staithe.kernel.stream.record import Outgoing, Record
 from staithe.kernel.telemetry import Logger, Metrics
 from staithe.kernel.tls import client_context
 

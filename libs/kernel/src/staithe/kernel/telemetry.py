@@ -48,6 +48,7 @@ class Metrics:
         )
         self.retries = self.counter("retries_total", "Retries in place, by reason.", ("reason_code",))
         self.dead_letters = self.counter("dead_letters_total", "Records dead-lettered, by reason.", ("reason_code",))
+        self.dead_letter_flood = self.gauge("dead_letter_flood", "1 while a flood of dead letters has stopped it.")
         self.lag_records = self.gauge("lag_records", "Records between the committed offset and the end.", ("topic",))
         self.dropped_log_fields = self.counter("dropped_log_fields_total", "Log fields that were not allowed.")
 
@@ -130,7 +131,7 @@ class Tracer:
     @contextmanager
     def span(self, name: str, headers: Headers) -> Iterator[None]:
         """A span that continues the trace in `headers`, if they carry one."""
-        carrier = {key: value.decode("ascii", "ignore") for key, value in headers if key in _TRACE_HEADERS}
+        carrier = {key: value.decode("ascii", "ignore") for key, value in headers if key in TRACE_HEADERS}
         token = context.attach(propagate.extract(carrier))
         try:
             with self._tracer.start_as_current_span(name, record_exception=False):
@@ -139,7 +140,7 @@ class Tracer:
             context.detach(token)
 
 
-_TRACE_HEADERS: Final = frozenset({"traceparent", "tracestate"})
+TRACE_HEADERS: Final = frozenset({"traceparent", "tracestate"})
 _TRACEPARENT: Final = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 """W3C Trace Context, version 00 to fe: anything else in that header could be content."""
 

@@ -36,9 +36,9 @@ class TopicRules(_Strict):
     dead_letters: bool = False
 
     @model_validator(mode="after")
-    def _one_way_of_keeping(self) -> "TopicRules":
-        if self.compacted == (self.retention_hours is not None):
-            raise ValueError("a topic is either compacted or has retention_hours")
+    def _a_way_of_keeping(self) -> "TopicRules":
+        if not self.compacted and self.retention_hours is None:
+            raise ValueError("a topic is compacted, or has retention_hours, or both")
         return self
 
 
@@ -100,6 +100,12 @@ class Topic(_Strict):
     def subject(self) -> str:
         """The registry's subject for values of this topic (TopicNameStrategy)."""
         return f"{self.name}-value"
+
+    @property
+    def cleanup_policy(self) -> str:
+        """The broker's word for how old records go."""
+        kept = {"compact": self.compacted, "delete": self.retention_hours is not None}
+        return ",".join(each for each, applies in kept.items() if applies)
 
 
 class Grant(_Strict):

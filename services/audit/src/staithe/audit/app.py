@@ -17,7 +17,8 @@ from staithe.kernel.faust_app import FaustStream
 from staithe.kernel.files import write_atomically
 from staithe.kernel.service import Application, Runtime
 from staithe.kernel.stream.assembly import event_codec
-from staithe.kernel.stream.settle import AUDIT_TOPIC, Outgoing, Record
+from staithe.kernel.stream.record import Outgoing, Record
+from staithe.kernel.stream.settle import AUDIT_TOPIC
 
 SERVICE = "audit"
 

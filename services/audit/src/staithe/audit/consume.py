@@ -8,8 +8,9 @@ from staithe.kernel.clock import Clock
 from staithe.kernel.crypto.sealing import Sealer
 from staithe.kernel.errors import InvalidEvent
 from staithe.kernel.events import AuditEvent
+from staithe.kernel.stream.letters import dead_letter
+from staithe.kernel.stream.record import Outgoing, Record
 from staithe.kernel.stream.registry import EventCodec
-from staithe.kernel.stream.settle import Outgoing, Record, dead_letter
 from staithe.kernel.topology import DEAD_LETTER_SUFFIX
 
 SERVICE = "audit"

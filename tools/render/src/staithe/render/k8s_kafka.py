@@ -20,11 +20,13 @@ def topics(topology: Topology) -> list[Manifest]:
 
 
 def _topic(topic: Topic, record_bytes_max: int) -> Manifest:
-    config: Manifest = {"min.insync.replicas": IN_SYNC_MIN, "max.message.bytes": record_bytes_max}
-    if topic.compacted:
-        config["cleanup.policy"] = "compact"
-    elif topic.retention_hours is not None:
-        config |= {"cleanup.policy": "delete", "retention.ms": topic.retention_hours * _HOUR_MS}
+    config: Manifest = {
+        "min.insync.replicas": IN_SYNC_MIN,
+        "max.message.bytes": record_bytes_max,
+        "cleanup.policy": topic.cleanup_policy,
+    }
+    if topic.retention_hours is not None:
+        config["retention.ms"] = topic.retention_hours * _HOUR_MS
     return {
         "apiVersion": API,
         "kind": "KafkaTopic",

@@ -9,18 +9,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from staithe.kernel.crypto.sealing import Opener, SealContext
+from staithe.kernel.crypto.sealing import Opener
 from staithe.kernel.errors import Integrity
 from staithe.kernel.events import DeadLettered, DocumentIndexed, DocumentQuarantined
+from staithe.kernel.stopped import DeadLetterSettled, LetterState
 from staithe.kernel.stream.client import KafkaAccess
+from staithe.kernel.stream.letters import opened_record
 from staithe.kernel.stream.registry import EventCodec
-from staithe.kernel.stream.settle import DEAD_LETTER_PURPOSE, OPERATOR_TENANT
 from staithe.kernel.stream.tail import Tail
 from staithe.kernel.topology import DEAD_LETTER_SUFFIX, Topology
 from staithe.kernel.vocabulary import Operation
 
 INDEXED_TOPIC = "documents.indexed.v1"
 QUARANTINED_TOPIC = "documents.quarantined.v1"
+LETTERS_TOPIC = "letters.settled.v1"
 
 
 class Fate(StrEnum):
@@ -42,10 +44,14 @@ class DocumentKey:
 
 @dataclass(slots=True)
 class FateBook:
-    """Counted endings, by document and version; a dead letter that names no version counts for the document."""
+    """Counted endings, by document and version; a dead letter that names no version counts for the document.
+
+    A letter that was replayed is no ending: the record is on its way again.
+    """
 
     versions: dict[tuple[DocumentKey, int], Counter[Fate]] = field(default_factory=dict)
-    dead_letters: dict[DocumentKey, list[str]] = field(default_factory=dict)
+    letters: dict[DocumentKey, dict[str, str]] = field(default_factory=dict)
+    replayed: set[str] = field(default_factory=set)
     held: dict[DocumentKey, str] = field(default_factory=dict)
 
     def add(self, key: DocumentKey, version: int, fate: Fate) -> None:
@@ -57,11 +63,16 @@ class FateBook:
         counts = self.versions.get((key, version))
         if counts:
             return next(iter(counts))
-        return Fate.DEAD_LETTERED if key in self.dead_letters else None
+        return Fate.DEAD_LETTERED if self.dead_letters(key) else None
+
+    def dead_letters(self, key: DocumentKey) -> list[str]:
+        """The reason codes of the document's dead letters, without those that were replayed."""
+        letters = self.letters.get(key, {})
+        return [reason for event_id, reason in letters.items() if event_id not in self.replayed]
 
     def reason_of(self, key: DocumentKey) -> str:
         """Why the document was held or dead-lettered: the newest reason code, or nothing."""
-        return self.dead_letters.get(key, [self.held.get(key, "")])[-1]
+        return (self.dead_letters(key) or [self.held.get(key, "")])[-1]
 
     def duplicates(self) -> int:
         """How many endings too many there are: 0 when every version ended at most once."""
@@ -75,7 +86,9 @@ class FateObserver:
         self, access: KafkaAccess, topology: Topology, codec: EventCodec, opener: Opener, *, from_beginning: bool
     ) -> None:
         letters = [topic.name for topic in topology.all_topics() if topic.name.endswith(DEAD_LETTER_SUFFIX)]
-        self._tail = Tail(access, [INDEXED_TOPIC, QUARANTINED_TOPIC, *letters], from_beginning=from_beginning)
+        self._tail = Tail(
+            access, [INDEXED_TOPIC, QUARANTINED_TOPIC, LETTERS_TOPIC, *letters], from_beginning=from_beginning
+        )
         self._codec, self._opener = codec, opener
         self.book = FateBook()
 
@@ -92,17 +105,16 @@ class FateObserver:
                     self.book.add(key, event.document_version, Fate.QUARANTINED)
                     self.book.held[key] = ",".join(event.reason_codes)
                 case DeadLettered():
-                    self.book.dead_letters.setdefault(self._key_of(event), []).append(event.reason_code)
+                    self.book.letters.setdefault(self._key_of(event), {})[event.event_id] = event.reason_code
+                case DeadLetterSettled(state=LetterState.REPLAYED):
+                    self.book.replayed.add(event.event_id)
 
     def _key_of(self, letter: DeadLettered) -> DocumentKey:
-        place = f"{letter.topic}/{letter.partition}/{letter.offset}"
-        context = SealContext(DEAD_LETTER_PURPOSE, OPERATOR_TENANT, place, 0)
         try:
-            opened = self._opener.open(context, letter.sealed_record)
+            key = opened_record(letter, self._opener).key or b""
         except Integrity:
-            return DocumentKey("", place)
-        length = int.from_bytes(opened[:4], "big")
-        tenant, _, document = opened[4 : 4 + length].decode(errors="replace").partition("/")
+            return DocumentKey("", letter.place)
+        tenant, _, document = key.decode(errors="replace").partition("/")
         return DocumentKey(tenant, document)
 
     def finished(self) -> bool:

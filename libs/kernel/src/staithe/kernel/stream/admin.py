@@ -138,7 +138,7 @@ class Operator:
 
 def _topic_config(topic: Topic, topology: Topology) -> dict[str, str]:
     hours = topic.retention_hours
-    keep = {"cleanup.policy": "compact"} if topic.compacted else {"cleanup.policy": "delete"}
+    keep = {"cleanup.policy": topic.cleanup_policy}
     if hours is not None:
         keep["retention.ms"] = str(hours * 3_600_000)
     extra = DEAD_LETTER_OVERHEAD_BYTES if topic.name.endswith(DEAD_LETTER_SUFFIX) else 0

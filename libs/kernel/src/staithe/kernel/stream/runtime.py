@@ -18,7 +18,8 @@ from staithe.kernel.clock import Clock
 from staithe.kernel.errors import Integrity, StaitheError, Unavailable
 from staithe.kernel.limits import BATCH_RECORDS_MAX, BATCH_WAIT_SECONDS
 from staithe.kernel.stream.client import DenialWatch, KafkaAccess, arrived, wrap
-from staithe.kernel.stream.settle import Record, Settlement, Settler, Stopping
+from staithe.kernel.stream.record import Record
+from staithe.kernel.stream.settle import Settlement, Settler, Stopping
 from staithe.kernel.stream.transaction import TransactionalProducer
 from staithe.kernel.telemetry import Headers, Logger, Metrics
 

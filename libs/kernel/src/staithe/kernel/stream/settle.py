@@ -15,20 +15,17 @@ from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 
 from staithe.kernel.audit_events import AuditAuthor
 from staithe.kernel.clock import Clock
-from staithe.kernel.crypto.sealing import SealContext, Sealer
+from staithe.kernel.crypto.sealing import Sealer
 from staithe.kernel.errors import InvalidEvent, StaitheError, Unavailable
-from staithe.kernel.events import DeadLettered, Event
-from staithe.kernel.ids import new_event_id
+from staithe.kernel.events import Event
 from staithe.kernel.limits import RECORD_BYTES_MAX, RETRY_SECONDS_MAX
-from staithe.kernel.lineage import sha256
+from staithe.kernel.stream.letters import REFUSED_TOPIC, dead_letter, refusal
+from staithe.kernel.stream.record import Outgoing, Record
 from staithe.kernel.stream.registry import EventCodec
-from staithe.kernel.telemetry import Headers, Logger, Metrics, Tracer, traceparent_of
+from staithe.kernel.telemetry import Headers, Logger, Metrics, Tracer
 from staithe.kernel.topology import DEAD_LETTER_SUFFIX
 
 AUDIT_TOPIC: Final = "audit.events.v1"
-DEAD_LETTER_PURPOSE: Final = "dead-letter"
-OPERATOR_TENANT: Final = "staithe"
-"""Dead letters may not decode, so their tenant is unknown: they are sealed to the operator."""
 DEAD_LETTERS_PER_MINUTE_MAX: Final = 600
 """Ten a second: above this it is no bad document but a bad deployment, and the topic must not drain into the dlq."""
 
@@ -39,29 +36,6 @@ _MILLISECONDS_DIGITS_MAX: Final = 14
 
 class Stopping(Exception):
     """The process is going down; whatever is under way is abandoned and will be read again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record as Kafka delivered it. `timestamp_ms` is its producer's clock, 0 when there is none."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-    timestamp_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A record to produce."""
-
-    topic: str
-    key: bytes
-    value: bytes
-    headers: Headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,23 +123,25 @@ class Settler:
         window = self._recent_dead_letters
         if len(window) == DEAD_LETTERS_PER_MINUTE_MAX and now - window[0] < 60:
             self._flooded = True
+            self._metrics.dead_letter_flood.set(1)
             self._logger.error("dead_letter_flood", reason_code="DEAD_LETTER_FLOOD", topic=record.topic)
 
     def _attempt(self, record: Record) -> tuple[tuple[Outgoing, ...], str]:
         if self._stopped.is_set():
             raise Stopping
         with self._tracer.span(f"{self._service} {record.topic}", record.headers):
+            event: Event | None = None
             try:
-                emits = self._stage(self._codec.decode(record.topic, record.value), record.headers)
-                return _sized(self._encode(emits, record)), ""
+                event = self._codec.decode(record.topic, record.value)
+                return _sized(self._encode(self._stage(event, record.headers), record)), ""
             except InvalidEvent as error:
-                return self._dead_letter(record, error), error.reason_code
+                return self._dead_letter(record, event, error), error.reason_code
             except (StaitheError, Stopping):
                 raise
             except Exception as error:  # noqa: BLE001 - a fault of ours; see the module's docstring
                 self._logger.error("stage_crashed", error_class=type(error).__name__, topic=record.topic)
                 crash = InvalidEvent(f"the stage crashed with {type(error).__name__}", reason_code="STAGE_CRASHED")
-                return self._dead_letter(record, crash), crash.reason_code
+                return self._dead_letter(record, event, crash), crash.reason_code
 
     def _encode(self, emits: Sequence[Emit], record: Record) -> tuple[Outgoing, ...]:
         passed_on = (
@@ -177,13 +153,15 @@ class Settler:
             for each in emits
         )
 
-    def _dead_letter(self, record: Record, error: InvalidEvent) -> tuple[Outgoing, ...]:
+    def _dead_letter(self, record: Record, event: Event | None, error: InvalidEvent) -> tuple[Outgoing, ...]:
         letter = dead_letter(self._service, record, error, self._sealer, now_ms=self._clock.now_ms())
         audit = self._audit.about_record(
             "record.dead_lettered", reason_code=error.reason_code,
             attributes={"topic": record.topic, "partition": str(record.partition), "offset": str(record.offset)},
         )  # fmt: skip
-        return self._encode([Emit(record.topic + DEAD_LETTER_SUFFIX, letter), Emit(AUDIT_TOPIC, audit)], record)
+        emits = [Emit(record.topic + DEAD_LETTER_SUFFIX, letter), Emit(AUDIT_TOPIC, audit)]
+        refused = refusal(letter, event)
+        return self._encode(emits + ([Emit(REFUSED_TOPIC, refused)] if refused else []), record)
 
     def _sleep(self, seconds: float) -> None:
         if self._stopped.wait(seconds):
@@ -206,27 +184,9 @@ def _published_at(record: Record) -> int:
 def _sized(outgoing: tuple[Outgoing, ...]) -> tuple[Outgoing, ...]:
     """`outgoing` if the broker will take it; found out inside a transaction, it would abort it again and again."""
     for each in outgoing:
-        if len(each.value) > RECORD_BYTES_MAX:
+        if len(each.value or b"") > RECORD_BYTES_MAX:
             raise InvalidEvent(
                 f"the result for {each.topic} is larger than a record may be; split the document",
                 reason_code="OUTPUT_TOO_LARGE",
             )
     return outgoing
-
-
-def dead_letter(service: str, record: Record, error: InvalidEvent, sealer: Sealer, *, now_ms: int) -> DeadLettered:
-    """The dead letter for a record: where it was, why it failed, and its bytes, sealed to the operator.
-
-    A record that only compression made small enough for its topic is cut at RECORD_BYTES_MAX, because a dead letter
-    too large to produce would stop the stream for ever; `record_sha256` and `record_bytes` tell.
-    """
-    place = f"{record.topic}/{record.partition}/{record.offset}"
-    key, value = record.key or b"", record.value or b""
-    kept = (len(key).to_bytes(4, "big") + key + value)[:RECORD_BYTES_MAX]
-    context = SealContext(DEAD_LETTER_PURPOSE, OPERATOR_TENANT, place, 0)
-    return DeadLettered(
-        event_id=new_event_id(now_ms), occurred_at=now_ms, service=service, topic=record.topic,
-        partition=record.partition, offset=record.offset, reason_code=error.reason_code, message=error.message,
-        sealed_record=sealer.seal(context, kept),
-        record_sha256=sha256(value), record_bytes=len(value), traceparent=traceparent_of(record.headers),
-    )  # fmt: skip

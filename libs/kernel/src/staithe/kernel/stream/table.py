@@ -5,7 +5,7 @@ so there is no local state that could be stale. It never joins its group; librdk
 """
 
 import threading
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -22,17 +22,32 @@ DOCUMENTS_MAX: Final = 2_000_000
 """About 1 GiB of labels; a larger estate needs the table on disk."""
 
 
-class CurrentTable:
-    """What may be served now, by document: follows `documents.current.v1`."""
+class AboutDocument(Protocol):
+    """An event about one version of one document."""
 
-    def __init__(self, access: KafkaAccess, codec: EventCodec, *, topic: str, logger: Logger) -> None:
+    @property
+    def document_version(self) -> int: ...
+    @property
+    def key(self) -> bytes: ...
+
+
+EventOf = TypeVar("EventOf", bound=AboutDocument)
+
+
+class LatestTable(Generic[EventOf]):
+    """The newest event of one class about each document: follows a compacted topic."""
+
+    def __init__(
+        self, access: KafkaAccess, codec: EventCodec, event_class: type[EventOf], *, topic: str, logger: Logger
+    ) -> None:
         self._access, self._codec, self._topic, self._logger = access, codec, topic, logger
-        self._current: dict[bytes, DocumentCurrent] = {}
+        self._event_class = event_class
+        self._current: dict[bytes, EventOf] = {}
         self._ends: dict[int, int] = {}
         self._partitions = 0
         self._progress = threading.Condition()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="current-table", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"table {topic}", daemon=True)
         self.fatal: StaitheError | None = None
 
     def start(self) -> None:
@@ -50,14 +65,18 @@ class CurrentTable:
         with self._progress:
             return self.fatal is None and 0 < self._partitions == len(self._ends)
 
-    def get(self, tenant_id: TenantId, document_id: DocumentId) -> DocumentCurrent | None:
+    def get(self, tenant_id: TenantId, document_id: DocumentId) -> EventOf | None:
         """The newest event about the document, or None when there is none."""
         return self._current.get(event_key(tenant_id, document_id))
 
     def __len__(self) -> int:
         return len(self._current)
 
-    def apply(self, event: DocumentCurrent) -> None:
+    def newest(self) -> list[EventOf]:
+        """The newest event about every document, as of now."""
+        return list(self._current.values())
+
+    def apply(self, event: EventOf) -> None:
         """Take `event` in at once: for the writer of the topic, which need not wait to read itself."""
         known = self._current.get(event.key)
         if known is None or event.document_version >= known.document_version:
@@ -143,10 +162,17 @@ class CurrentTable:
             self._current.pop(message.key() or b"", None)
             return
         event = self._codec.decode(self._topic, message.value())
-        assert isinstance(event, DocumentCurrent)  # noqa: S101 - the topic's schema decides the class
+        assert isinstance(event, self._event_class)  # noqa: S101 - the topic's schema decides the class
         if len(self._current) >= DOCUMENTS_MAX and event.key not in self._current:
             raise Unavailable("more documents than this process can follow", reason_code="TABLE_FULL")
         self.apply(event)
+
+
+class CurrentTable(LatestTable[DocumentCurrent]):
+    """What may be served now, by document: follows `documents.current.v1`."""
+
+    def __init__(self, access: KafkaAccess, codec: EventCodec, *, topic: str, logger: Logger) -> None:
+        super().__init__(access, codec, DocumentCurrent, topic=topic, logger=logger)
 
 
 def _partition_count(consumer: Consumer, topic: str) -> int:

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 from staithe.kernel.clock import Clock
 from staithe.kernel.limits import DEAD_LETTER_OVERHEAD_BYTES, RECORD_BYTES_MAX
 from staithe.kernel.stream.client import COMPRESSION, KafkaAccess, wrap
-from staithe.kernel.stream.settle import Outgoing
+from staithe.kernel.stream.record import Outgoing
 from staithe.kernel.telemetry import Logger, Metrics
 
 TRANSACTION_TIMEOUT_MS: Final = 15_000
@@ -57,8 +57,8 @@ class TransactionalProducer:
             else:
                 return
 
-    def commit(self, outgoing: Sequence[Outgoing], ends: Mapping[tuple[str, int], int], group: Any) -> bool:
-        """Produce `outgoing` and commit `ends` for the consumer `group`, in one transaction.
+    def commit(self, outgoing: Sequence[Outgoing], ends: Mapping[tuple[str, int], int], group: Any = None) -> bool:
+        """Produce `outgoing` and commit `ends` for the consumer `group`, if there is one, in one transaction.
 
         Returns False when it was aborted: the batch must be read again. Raises AccessDenied, or Integrity when this
         producer is finished (fenced, or worse).
@@ -69,7 +69,8 @@ class TransactionalProducer:
             for each in outgoing:
                 self._produce(each)
             offsets = [TopicPartition(topic, partition, end) for (topic, partition), end in ends.items()]
-            self._producer.send_offsets_to_transaction(offsets, group, STEP_SECONDS_MAX)
+            if group is not None:
+                self._producer.send_offsets_to_transaction(offsets, group, STEP_SECONDS_MAX)
             _until_final(lambda: self._producer.commit_transaction(STEP_SECONDS_MAX))
         except KafkaException as error:
             failure = wrap(error, "committing")

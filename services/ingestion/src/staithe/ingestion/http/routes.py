@@ -3,11 +3,12 @@
 import asyncio
 import uuid
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from aiohttp import web
 
 from staithe.ingestion.http.request import body_of, labels_of, submission
+from staithe.ingestion.http.status import status_of
 from staithe.ingestion.policy import check_submitted
 from staithe.kernel.clock import Clock
 from staithe.kernel.errors import InvalidEvent
@@ -15,6 +16,7 @@ from staithe.kernel.events import DocumentCurrent
 from staithe.kernel.http import require_scope
 from staithe.kernel.identity.caller import Caller
 from staithe.kernel.problems import Problem
+from staithe.kernel.stopped import DocumentRefused
 from staithe.kernel.stream.producer import EventPublisher
 from staithe.kernel.vocabulary import DocumentId, TenantId, document_id
 
@@ -27,14 +29,20 @@ class CurrentDocuments(Protocol):
     def get(self, tenant_id: TenantId, document_id: DocumentId) -> DocumentCurrent | None: ...
 
 
+class RefusedDocuments(Protocol):
+    """Which documents lie among the dead letters."""
+
+    def get(self, tenant_id: TenantId, document_id: DocumentId) -> DocumentRefused | None: ...
+
+
 class UploadRoutes:
     """POST and PUT documents, and GET their status."""
 
     def __init__(
-        self, publisher: EventPublisher, current: CurrentDocuments, *, tenants: frozenset[str],
-        content_types: frozenset[str], clock: Clock,
+        self, publisher: EventPublisher, current: CurrentDocuments, refused: RefusedDocuments, *,
+        tenants: frozenset[str], content_types: frozenset[str], clock: Clock,
     ) -> None:  # fmt: skip
-        self._publisher, self._current, self._tenants = publisher, current, tenants
+        self._publisher, self._current, self._refused, self._tenants = publisher, current, refused, tenants
         self._content_types, self._clock = content_types, clock
 
     def add_to(self, application: web.Application) -> None:
@@ -56,17 +64,12 @@ class UploadRoutes:
         return await self._accept(request, _document_id(request))
 
     async def status(self, request: web.Request) -> web.Response:
-        """Which version is served. Absent, not yet indexed and not permitted look the same."""
-        caller = require_scope(request, "publish")
-        current = self._current.get(caller.tenant_id, _document_id(request))
-        body: dict[str, Any] = {"state": "PENDING"}
-        if current is not None and caller.may_see(current.tenant_id, current.access):
-            body = {
-                "state": "ERASED" if current.erased else "INDEXED",
-                "document_version": current.document_version,
-                "chunk_count": current.chunk_count,
-            }
-        return web.json_response({"document_id": request.match_info["document_id"], **body})
+        """Where the newest version is. Absent, not yet indexed and not permitted look the same."""
+        caller, document = require_scope(request, "publish"), _document_id(request)
+        body = status_of(
+            caller, self._current.get(caller.tenant_id, document), self._refused.get(caller.tenant_id, document)
+        )
+        return web.json_response({"document_id": document, **body})
 
     async def _accept(self, request: web.Request, document: DocumentId) -> web.Response:
         caller = self._publishing_caller(request)
