@@ -29,6 +29,7 @@ ROOMS: Final = {
     "onnx": ("staithe.vectors.model",),
     "tokenizers": ("staithe.vectors.model",),
     "safetensors": ("staithe.vectors.model",),
+    "mcp_types": ("staithe.query.http.mcp",),
     "pymilvus": ("staithe.vectors.store",),
     "pypdfium2": ("staithe.ingestion.parsers",),
     "selectolax": ("staithe.ingestion.parsers",),

@@ -1,11 +1,14 @@
 """Official clients over TLS against the real service: the answers of every interface are the same and in the log."""
 
 import ssl
-from typing import Any
+from typing import Any, cast
 
 import httpx
+import httpx2
 import openai
 import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 from support.checker import versions_of
 from support.live import LiveStack
 
@@ -53,3 +56,20 @@ def test_stream_ends_with_the_whole_answer(live: LiveStack, answer: dict[str, An
     names = [line.removeprefix("event: ") for line in response.text.splitlines() if line.startswith("event: ")]
     assert names == ["status", "status", *["sentence"] * len(answer["sentences"]), "done"]
     assert answer["citations"][0]["quote_sha256"] in response.text
+
+
+async def test_mcp_client_gets_the_same_answer(live: LiveStack, answer: dict[str, Any]) -> None:
+    local = live.local()
+    context = ssl.create_default_context(cafile=str(live.paths.services_authority))
+    headers = {"Authorization": f"Bearer {local.token(Who('harbour'))}"}
+    async with httpx2.AsyncClient(verify=context, headers=headers, trust_env=False) as http:
+        transport = streamable_http_client(f"{local.url('query')}/mcp", http_client=http)
+        async with Client(cast("Any", transport)) as session:
+            told = await session.call_tool("answer", {"question": QUESTION})
+            [cited, *_] = told.structured_content["citations"]
+            part = await session.call_tool(
+                "fetch", {"document_id": cited["document_id"], "start": cited["span"]["start"],
+                          "characters": len(cited["quote"])}
+            )  # fmt: skip
+    assert told.structured_content["citations"] == answer["citations"]
+    assert part.structured_content["text"] == cited["quote"]

@@ -21,6 +21,7 @@ from staithe.kernel.vocabulary import Access, ChunkId, Classification, DocumentI
 from staithe.query.audit import AuditTrail, KeyedDigest
 from staithe.query.http.chat import ChatHandlers
 from staithe.query.http.handlers import Handlers
+from staithe.query.http.mcp.endpoint import McpEndpoint
 from staithe.query.http.recorded import RecordedQueries
 from staithe.query.http.routes import query_application
 from staithe.query.ports import Vector
@@ -210,8 +211,10 @@ class World:
             clock=self.clock,
         )  # fmt: skip
         chat = ChatHandlers(queries=queries, encoder=self.encoder, clock=self.clock)
+        mcp = McpEndpoint(queries, trail, structlog.get_logger())
         self.application = query_application(
-            handlers=handlers, chat=chat, trail=trail, verifier=FakeVerifier(self.callers),
+            handlers=handlers, chat=chat, mcp=mcp, trail=trail, verifier=FakeVerifier(self.callers),
+            issuer_url="https://issuer.example",
             ready=self.current.caught_up, health=health, metrics=self.metrics, clock=self.clock,
             logger=structlog.get_logger(),
         )  # fmt: skip

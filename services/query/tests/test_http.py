@@ -277,7 +277,7 @@ async def test_description_matches_the_routes(world: Any, client: Any) -> None:
     served = {
         (route.method, route.resource.canonical)
         for route in world.application.router.routes()
-        if route.resource.canonical.startswith("/v1/") and route.method != "HEAD"
+        if route.resource.canonical.startswith(("/v1/", "/mcp")) and route.method != "HEAD"
     }
     assert documented == served
     assert described["openapi"].startswith("3.1")

@@ -43,7 +43,10 @@ def require_scope(request: web.Request, scope: str) -> Caller:
     """The caller, if their token carries `scope`; raises Problem 403 otherwise."""
     caller = caller_of(request)
     if scope not in caller.scopes:
-        raise Problem(403, "scope-missing", f"The token lacks the scope '{scope}'; ask the issuer for one that has it.")
+        raise Problem(
+            403, "scope-missing", f"The token lacks the scope '{scope}'; ask the issuer for one that has it.",
+            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
+        )  # fmt: skip
     return caller
 
 

@@ -22,6 +22,7 @@ from staithe.query.audit import SERVICE, AuditTrail, KeyedDigest
 from staithe.query.clip import ClippingEncoder
 from staithe.query.http.chat import ChatHandlers
 from staithe.query.http.handlers import Handlers
+from staithe.query.http.mcp.endpoint import McpEndpoint
 from staithe.query.http.recorded import RecordedQueries
 from staithe.query.http.routes import query_application
 from staithe.query.settings import QuerySettings
@@ -113,9 +114,10 @@ def build(runtime: Runtime, settings: QuerySettings) -> QueryApp:
         handlers=Handlers(
             stage=stage, queries=queries, trail=trail, publisher=publisher, publishing=publishing, clock=clock
         ),
-        chat=ChatHandlers(queries=queries, encoder=encoder, clock=clock), trail=trail,
-        verifier=_verifier(runtime, settings), ready=current.caught_up, health=runtime.health,
-        metrics=metrics, clock=clock, logger=logger,
+        chat=ChatHandlers(queries=queries, encoder=encoder, clock=clock),
+        mcp=McpEndpoint(queries, trail, logger), trail=trail,
+        verifier=_verifier(runtime, settings), issuer_url=settings.issuer_url, ready=current.caught_up,
+        health=runtime.health, metrics=metrics, clock=clock, logger=logger,
     )  # fmt: skip
     return QueryApp(
         application, settings, current=current, publisher=publisher, workers=(encoding, searching, publishing)

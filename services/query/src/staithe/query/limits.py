@@ -56,6 +56,11 @@ CHAT_BYTES_MAX: Final = 256 * 1024
 CHAT_MESSAGES_MAX: Final = 1_024
 CHAT_PARTS_MAX: Final = 64
 
+DOCUMENT_ID_CHARACTERS_MAX: Final = 200
+PART_CHARACTERS_DEFAULT: Final = 20_000
+"""About 5,000 tokens: a part of a document that a language model can take in beside its other work."""
+PART_CHARACTERS_MAX: Final = 200_000
+
 BROKEN_AUDITED_MAX: Final = 8
 """Audit events about unusable chunks per request; the metric counts them all."""
 STRANGERS_AUDITED_PER_MINUTE_MAX: Final = 60

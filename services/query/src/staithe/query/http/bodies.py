@@ -32,9 +32,9 @@ class InvalidBody(Problem):
 
 async def read_body(request: web.Request, model: type[Model], *, bytes_max: int = REQUEST_BYTES_MAX) -> Model:
     """The request's JSON body as `model`; raises Problem 400, 413, 415 or 422."""
-    _require_json(request)
+    require_json(request)
     try:
-        return model.model_validate_json(await _bytes(request, bytes_max), strict=True)
+        return model.model_validate_json(await read_bytes(request, bytes_max), strict=True)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         if any(each["type"] == "json_invalid" for each in faults):
@@ -42,7 +42,8 @@ async def read_body(request: web.Request, model: type[Model], *, bytes_max: int 
         raise InvalidBody([fault(each["loc"], each["msg"]) for each in faults[:FAULTS_MAX]]) from None
 
 
-def _require_json(request: web.Request) -> None:
+def require_json(request: web.Request) -> None:
+    """Return when the request says that its body is JSON as it is; raise Problem 415 otherwise."""
     charset = (request.charset or "utf-8").lower()
     if request.content_type != "application/json" or charset not in {"utf-8", "utf8"}:
         raise Problem(415, "content-type", "Send `Content-Type: application/json` in UTF-8.")
@@ -50,7 +51,8 @@ def _require_json(request: web.Request) -> None:
         raise Problem(415, "content-encoding", "Send the body without Content-Encoding.")
 
 
-async def _bytes(request: web.Request, bytes_max: int) -> bytes:
+async def read_bytes(request: web.Request, bytes_max: int = REQUEST_BYTES_MAX) -> bytes:
+    """The whole body; raises Problem 413."""
     too_large = Problem(413, "body-too-large", f"A body has at most {bytes_max} bytes here.")
     if request.content_length is not None and request.content_length > bytes_max:
         raise too_large

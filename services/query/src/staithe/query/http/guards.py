@@ -20,7 +20,9 @@ from staithe.query import limits
 from staithe.query.audit import AuditTrail, traceparent_from
 from staithe.query.stage import Hidden
 
-API_PREFIX: Final = "/v1/"
+MCP_PATH: Final = "/mcp"
+API_PREFIXES: Final = ("/v1/", MCP_PATH)
+"""Below these a request may ask for documents."""
 NOT_FOUND_DETAIL: Final = "There is no such document, or the token does not permit to see it."
 
 
@@ -29,7 +31,7 @@ def not_ready_guard(ready: Callable[[], bool]) -> Middleware:
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path.startswith(API_PREFIX) and not ready():
+        if request.path.startswith(API_PREFIXES) and not ready():
             raise Problem(
                 503, "not-ready", "The service is still reading which documents are current; try again.",
                 headers={"Retry-After": "2"},
@@ -59,7 +61,7 @@ def concurrency_guard(metrics: Metrics) -> Middleware:
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not request.path.startswith(API_PREFIX):
+        if not request.path.startswith(API_PREFIXES):
             return await handler(request)
         caller = caller_of(request)
         who = (caller.tenant_id, caller.subject)
@@ -88,19 +90,20 @@ def refusal_guard(trail: AuditTrail) -> Middleware:
         try:
             return await handler(request)
         except Hidden as hidden:
-            await _record_denial(trail, request, hidden.refusal.value)
+            await record_denial(trail, request, hidden.refusal.value, document_id=request.match_info["document_id"])
             raise Problem(404, "document-not-found", NOT_FOUND_DETAIL) from None
         except Problem as problem:
             if problem.status == 403:
-                await _record_denial(trail, request, problem.slug.upper().replace("-", "_"))
+                reason_code = problem.slug.upper().replace("-", "_")
+                await record_denial(trail, request, reason_code, document_id=request.match_info.get("document_id"))
             raise
 
     return guard
 
 
-async def _record_denial(trail: AuditTrail, request: web.Request, reason_code: str) -> None:
+async def record_denial(trail: AuditTrail, request: web.Request, reason_code: str, *, document_id: str | None) -> None:
+    """Return once the log has it that this caller was refused, of the document if there is one."""
     caller = caller_of(request)
-    document_id = request.match_info.get("document_id")
     await trail.record(
         "query.denied", caller=caller, outcome=Outcome.REFUSED, reason_code=reason_code,
         subject_sha256=document_subject(caller.tenant_id, DocumentId(document_id)) if document_id is not None else None,

@@ -1,6 +1,6 @@
 """Requests and responses as the API shows them; the OpenAPI document is made from these very classes."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -140,6 +140,24 @@ class SentenceEvent(Strict):
     index: int
     text: str
     citations: list[AnswerCitation]
+
+
+class RpcMessage(BaseModel):
+    """A message of JSON-RPC 2.0; what `params` has is the protocol's affair."""
+
+    jsonrpc: Literal["2.0"]
+    method: str | None = None
+    id: int | str | None = None
+    params: dict[str, Any] | None = None
+
+
+class RpcReply(BaseModel):
+    """What answers a request of JSON-RPC 2.0: a result, or an error."""
+
+    jsonrpc: Literal["2.0"]
+    id: int | str | None
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
 
 
 class ProblemDocument(BaseModel):

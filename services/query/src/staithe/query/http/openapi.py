@@ -95,11 +95,16 @@ def _problems(operation: Operation) -> dict[str, Any]:
     if not operation.absent:
         excluded = excluded | {404}
     content = {PROBLEM: {"schema": _reference(models.ProblemDocument)}}
-    return {
+    problems = {
         str(status): {"description": meaning, "content": content}
         for status, meaning in _REFUSALS.items()
         if status not in excluded
     }
+    if operation.rpc:
+        error = {"description": "A JSON-RPC error.", "content": {JSON: {"schema": _reference(models.RpcReply)}}}
+        problems |= {"202": {"description": "A notification was taken."}, "400": error, "404": error}
+        del problems["422"]
+    return problems
 
 
 def _reference(model: type[BaseModel]) -> dict[str, str]:

@@ -15,7 +15,8 @@ VERSION_HEADER: Final = "Document-Version"
 class Operation:
     """One method on one path. `name` is the operationId and the handler's name; `response` None means plain text.
 
-    `events` says what comes as a stream of events where the caller wants one; `absent` that 404 is an answer.
+    `events` says what comes as a stream of events where the caller wants one; `absent` that 404 is an answer;
+    `rpc` that its messages are JSON-RPC 2.0, whose errors come with 200, 400 or 404 and whose notifications get 202.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Operation:
     success: int = 200
     events: str = ""
     absent: bool = False
+    rpc: bool = False
 
 
 OPERATIONS: Final = (
@@ -72,5 +74,10 @@ OPERATIONS: Final = (
     Operation(
         name="get_model", method="GET", path="/v1/models/{model}", scope=SCOPE_SEARCH,
         summary="One way to answer.", response=chat_models.ModelEntry, absent=True,
+    ),
+    Operation(
+        name="post_message", method="POST", path="/mcp", scope=f"{SCOPE_SEARCH}` or `{SCOPE_READ}",
+        summary="A message of the Model Context Protocol (streamable HTTP, no sessions): tools search, answer, fetch.",
+        request=models.RpcMessage, response=models.RpcReply, absent=True, rpc=True,
     ),
 )  # fmt: skip

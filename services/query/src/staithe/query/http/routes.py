@@ -16,24 +16,26 @@ from staithe.query.http.accept import JSON
 from staithe.query.http.chat import CHAT_ERRORS, ChatHandlers
 from staithe.query.http.guards import StrangersGuard, concurrency_guard, not_ready_guard, refusal_guard
 from staithe.query.http.handlers import Handlers
+from staithe.query.http.mcp.discovery import METADATA_PATH, challenge_with_metadata, resource_metadata
+from staithe.query.http.mcp.endpoint import McpEndpoint
 from staithe.query.http.openapi import openapi_document
 from staithe.query.http.operations import OPERATIONS
 
-OPEN_PATHS: Final = ("/openapi.json", "/livez", "/readyz")
+OPEN_PATHS: Final = ("/openapi.json", METADATA_PATH, "/livez", "/readyz")
 """What needs no token. Metrics are not among them: they are on the health port only."""
 
 
 def query_application(
-    *, handlers: Handlers, chat: ChatHandlers, trail: AuditTrail, verifier: TokenVerifier, ready: Callable[[], bool],
-    health: Health, metrics: Metrics, clock: Clock, logger: Logger,
+    *, handlers: Handlers, chat: ChatHandlers, mcp: McpEndpoint, trail: AuditTrail, verifier: TokenVerifier,
+    issuer_url: str, ready: Callable[[], bool], health: Health, metrics: Metrics, clock: Clock, logger: Logger,
 ) -> web.Application:  # fmt: skip
     """The whole HTTPS interface: every path but OPEN_PATHS needs a token."""
     application = api_application(verifier=verifier, logger=logger, open_paths=OPEN_PATHS)
     strangers = StrangersGuard(trail, clock, metrics, logger)
-    application.middlewares[0:0] = [CHAT_ERRORS, strangers.middleware()]
+    application.middlewares[0:0] = [challenge_with_metadata, CHAT_ERRORS, strangers.middleware()]
     application.middlewares.extend([concurrency_guard(metrics), not_ready_guard(ready), refusal_guard(trail)])
     for operation in OPERATIONS:
-        room = next(each for each in (handlers, chat) if hasattr(each, operation.name))
+        room = next(each for each in (handlers, chat, mcp) if hasattr(each, operation.name))
         application.router.add_route(operation.method, operation.path, getattr(room, operation.name))
     described = json.dumps(openapi_document()).encode()
 
@@ -41,5 +43,6 @@ def query_application(
         return web.Response(body=described, content_type=JSON)
 
     application.router.add_get("/openapi.json", openapi)
+    application.router.add_get(METADATA_PATH, resource_metadata(issuer_url))
     application.add_routes([each for each in health.routes() if each.path in OPEN_PATHS])
     return application
