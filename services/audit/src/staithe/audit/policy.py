@@ -51,6 +51,7 @@ ATTRIBUTES: Final[Mapping[str, Pattern[str]]] = {
     "content_bytes": _NUMBER,
     "content_type": _MEDIA_TYPE,
     "document_count": _NUMBER,
+    "drop_reason": _WORD,
     "duration_ms": _NUMBER,
     "finding_count": _NUMBER,
     "http_status": re.compile(r"[1-5][0-9]{2}"),

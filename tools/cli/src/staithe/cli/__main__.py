@@ -4,6 +4,7 @@ import typer
 
 from staithe.cli import document_verbs, stack_verbs
 from staithe.cli.audit_verbs import audit
+from staithe.cli.dlq_verbs import dlq
 from staithe.cli.topology_verbs import topology
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ for _verb in (
 ):  # fmt: skip
     app.command()(_verb)
 app.add_typer(audit, name="audit")
+app.add_typer(dlq, name="dlq")
 app.add_typer(topology, name="topology")
 
 

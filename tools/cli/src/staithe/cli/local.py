@@ -1,5 +1,6 @@
 """The stack of the working folder as the command's verbs see it: addresses, keys, tokens."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,9 +8,11 @@ from staithe.kernel.clock import SystemClock
 from staithe.kernel.codec import load_event_schemas
 from staithe.kernel.crypto.sealing import Opener
 from staithe.kernel.errors import ConfigurationError
+from staithe.kernel.events import Event
 from staithe.kernel.identity.issue import DevelopmentIssuer, TokenRequest
 from staithe.kernel.stream.client import KafkaAccess
 from staithe.kernel.stream.registry import EventCodec, Registry
+from staithe.kernel.stream.tail import Tail
 from staithe.kernel.topology import Topology, load_topology
 from staithe.kernel.vocabulary import Tier, tenant_id
 from staithe.stack.bringup import StackChoice
@@ -20,6 +23,7 @@ from staithe.stack.ports import HOST
 from staithe.stack.secrets import KAFKA_PASSWORD
 from staithe.stack.services import AUDIENCE
 
+POLL_SECONDS = 0.5
 SCOPES = ("search", "read", "publish", "erase")
 
 
@@ -75,7 +79,22 @@ class LocalStack:
         registry = Registry(url, self.paths.services_authority)
         return EventCodec(self.topology, load_event_schemas(self.repository / "schemas"), registry)
 
+    def operator_opener(self) -> Opener:
+        """Opens what is sealed to the operator: quarantine and dead letters."""
+        return Opener.from_file(self.paths.secrets_of(OPERATOR) / KEYRING)
+
+    def events(self, topics: Sequence[str], codec: EventCodec) -> Iterator[Event]:
+        """Every committed event of `topics` as of now, with the operator's rights, one at a time."""
+        tail = Tail(self.access(OPERATOR), topics, from_beginning=True)
+        try:
+            while not tail.finished():
+                for record in tail.poll(POLL_SECONDS):
+                    yield codec.decode(record.topic, record.value)
+        finally:
+            tail.close()
+
     def fates(self, *, from_beginning: bool = False) -> FateObserver:
         """An observer of how versions end, from now on or from the beginning."""
-        opener = Opener.from_file(self.paths.secrets_of(OPERATOR) / KEYRING)
-        return FateObserver(self.access(OPERATOR), self.topology, self.codec(), opener, from_beginning=from_beginning)
+        return FateObserver(
+            self.access(OPERATOR), self.topology, self.codec(), self.operator_opener(), from_beginning=from_beginning
+        )

@@ -13,6 +13,7 @@ from staithe.stack.fates import Fate
 
 STATE_STYLES: Mapping[str, str] = {
     "ready": "green", "starting": "yellow", "restarting": "yellow", "failed": "bold red", "stopped": "dim",
+    "halted": "bold red",
 }  # fmt: skip
 
 
@@ -67,5 +68,5 @@ def status_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         ]
         table.add_row(row["process"], state, *cells)
     total = sum(int(row.get("memory_mib") or 0) for row in rows)
-    table.caption = f"{total} MiB in all"
+    table.caption = "\n".join([f"{total} MiB in all", *(f"! {row['note']}" for row in rows if row.get("note"))])
     return table

@@ -10,6 +10,12 @@ from staithe.stack.ports import StackPorts
 from staithe.stack.services import health_page
 
 MIB = 1 << 20
+HALTED = "halted"
+FLOOD_NOTE = (
+    "{name} has stopped taking records: too many dead letters in a minute (DEAD_LETTER_FLOOD). "
+    "`staithe dlq list` shows why; mend the cause, then `kill {pid}`: it starts again where it stopped, "
+    "and `staithe dlq replay` sends the letters"
+)
 
 
 def measure(processes: dict[str, dict[str, Any]], topology: Topology, ports: StackPorts) -> list[dict[str, Any]]:
@@ -20,6 +26,8 @@ def measure(processes: dict[str, dict[str, Any]], topology: Topology, ports: Sta
         row["memory_mib"] = memory_mib(each.get("pid"))
         if name in topology.services:
             row |= counts(name, ports.of(f"{name}_health"))
+            if row.pop("flood", 0):
+                row |= {"state": HALTED, "note": FLOOD_NOTE.format(name=name, pid=each.get("pid"))}
         rows.append(row)
     return rows
 
@@ -43,6 +51,7 @@ def counts(service: str, health_port: int) -> dict[str, int]:
         return {}
     sums = metric_sums(page)
     names = {"lag": "lag_records", "processed": "records_total", "dead_letters": "dead_letters_total"}
+    names["flood"] = "dead_letter_flood"
     return {
         key: int(sums[f"staithe_{service}_{name}"])
         for key, name in names.items()
