@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup run up down test test-unit check format bench lock clean
+.PHONY: help setup run up down test test-unit fuzz check format bench lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ test-unit: $(STAMP) ## Unit tests only
 
 test: $(STAMP) ## Everything: unit, architecture, contract, integration, security and end-to-end tests on real processes
 	@$(PYTEST) -q libs services tools samples tests
+
+fuzz: $(STAMP) ## Send 600 generated requests to each operation of the query API; minutes
+	@STAITHE_FUZZ_EXAMPLES=600 $(PYTEST) -q services/query/tests/test_edge.py -k description
 
 bench: $(STAMP) ## Retrieval quality and throughput on the real stack; writes docs/benchmarks.md
 	@$(BIN)/python tests/benchmarks/run.py

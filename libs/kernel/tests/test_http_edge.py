@@ -3,12 +3,13 @@
 import json
 import ssl
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from aiohttp import ClientSession, TCPConnector, web
+from aiohttp import ClientConnectionError, ClientSession, TCPConnector, web
 from aiohttp.test_utils import TestClient, TestServer, unused_port
 from kernel_samples import FakeLogger
 
@@ -243,10 +244,8 @@ async def test_health_is_served_on_its_own_port() -> None:
 
 
 async def test_api_speaks_tls_1_3_only(tmp_path: Path) -> None:
-    import datetime  # noqa: PLC0415
-
-    authority = ensure_authority(tmp_path, common_name="test", now=datetime.datetime.now(datetime.UTC))
-    leaf = ensure_leaf(authority, tmp_path, "api", usage=Usage.SERVER, now=datetime.datetime.now(datetime.UTC))
+    authority = ensure_authority(tmp_path, common_name="test", now=datetime.now(UTC))
+    leaf = ensure_leaf(authority, tmp_path, "api", usage=Usage.SERVER, now=datetime.now(UTC))
     api = api_application(verifier=FakeVerifier(), logger=FakeLogger(), open_paths=())  # type: ignore[arg-type]
     port = unused_port()
     runner = await serve_https(
@@ -267,6 +266,29 @@ async def test_api_speaks_tls_1_3_only(tmp_path: Path) -> None:
                         assert response.status == 401
                 except OSError:
                     assert not works
+    finally:
+        await runner.cleanup()
+
+
+async def test_connections_beyond_the_bound_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = ensure_authority(tmp_path, common_name="test", now=datetime.now(UTC))
+    leaf = ensure_leaf(authority, tmp_path, "api", usage=Usage.SERVER, now=datetime.now(UTC))
+    api = api_application(verifier=FakeVerifier(), logger=FakeLogger(), open_paths=())  # type: ignore[arg-type]
+    monkeypatch.setattr("staithe.kernel.http.CONNECTIONS_MAX", 1)
+    port = unused_port()
+    runner = await serve_https(
+        api, host="127.0.0.1", port=port, certificate_file=leaf.certificate, private_key_file=leaf.key
+    )
+    context, address = client_context(authority.files.certificate), f"https://localhost:{port}/x"
+    try:
+        async with ClientSession(connector=TCPConnector(ssl=context)) as first:
+            async with first.get(address) as response:
+                assert response.status == 401
+            async with ClientSession(connector=TCPConnector(ssl=context)) as second:
+                with pytest.raises(ClientConnectionError):
+                    await second.get(address)
+            async with first.get(address) as response:
+                assert response.status == 401
     finally:
         await runner.cleanup()
 

@@ -22,6 +22,7 @@ from staithe.query.audit import AuditTrail, KeyedDigest
 from staithe.query.http.chat import ChatHandlers
 from staithe.query.http.handlers import Handlers
 from staithe.query.http.mcp.endpoint import McpEndpoint
+from staithe.query.http.rates import RateLimiter
 from staithe.query.http.recorded import RecordedQueries
 from staithe.query.http.routes import query_application
 from staithe.query.ports import Vector
@@ -188,7 +189,8 @@ class World:
     make_chunk = staticmethod(make_chunk)
     make_current = staticmethod(make_current)
 
-    def __init__(self) -> None:
+    def __init__(self, *, quota: int = 100) -> None:
+        self.quota = quota
         self.clock, self.encoder, self.index = FakeClock(), FakeEncoder(), FakeIndex()
         self.current, self.publisher, self.metrics = FakeCurrent(), FakePublisher(), Metrics("query")
         self.callers = {
@@ -214,9 +216,9 @@ class World:
         mcp = McpEndpoint(queries, trail, structlog.get_logger())
         self.application = query_application(
             handlers=handlers, chat=chat, mcp=mcp, trail=trail, verifier=FakeVerifier(self.callers),
-            issuer_url="https://issuer.example",
-            ready=self.current.caught_up, health=health, metrics=self.metrics, clock=self.clock,
-            logger=structlog.get_logger(),
+            issuer_url="https://issuer.example", ready=self.current.caught_up, health=health,
+            limiter=RateLimiter(self.quota, self.clock), metrics=self.metrics,
+            clock=self.clock, logger=structlog.get_logger(),
         )  # fmt: skip
 
     def add(self, text: str, **labels: Any) -> DocumentCurrent:

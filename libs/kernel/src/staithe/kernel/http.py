@@ -4,6 +4,7 @@ A handler finds the verified caller with `caller_of(request)`. Every route is gu
 so that a forgotten decorator refuses instead of exposing.
 """
 
+import asyncio
 import uuid
 from collections.abc import Collection
 from pathlib import Path
@@ -32,6 +33,10 @@ SAFE_HEADERS: Final = {
 }
 DRAIN_SECONDS: Final = 8.0
 """Requests under way at SIGTERM may finish within this; the process must be gone within 10 s."""
+CONNECTIONS_MAX: Final = 512
+"""Open connections of one process: eight times the requests it works on, and well below its open files."""
+HANDSHAKE_SECONDS_MAX: Final = 10.0
+"""A handshake is two round trips; who takes longer holds a place open."""
 
 
 def caller_of(request: web.Request) -> Caller:
@@ -135,6 +140,31 @@ async def serve_https(
         shutdown_timeout=DRAIN_SECONDS, keepalive_timeout=30.0,
     )  # fmt: skip
     await runner.setup()
-    context = server_context(certificate_file, private_key_file)
-    await web.TCPSite(runner, host, port, ssl_context=context, backlog=256).start()
+    await _BoundedSite(runner, host, port, ssl_context=server_context(certificate_file, private_key_file)).start()
     return runner
+
+
+class _BoundedSite(web.TCPSite):
+    """A listener that drops connections beyond CONNECTIONS_MAX and those that dawdle over the TLS handshake.
+
+    aiohttp itself closes a connection that has not sent a whole head within the keep-alive time.
+    """
+
+    async def start(self) -> None:
+        await super(web.TCPSite, self).start()
+        server, loop = self._runner.server, asyncio.get_running_loop()
+        if server is None:
+            raise RuntimeError("the runner is not set up")
+
+        def protocol() -> asyncio.Protocol:
+            return server() if len(server.connections) < CONNECTIONS_MAX else _Refuse()
+
+        self._server = await loop.create_server(
+            protocol, self._host, self._port, ssl=self._ssl_context, backlog=256,
+            ssl_handshake_timeout=HANDSHAKE_SECONDS_MAX,
+        )  # fmt: skip
+
+
+class _Refuse(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()

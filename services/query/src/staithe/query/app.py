@@ -23,6 +23,7 @@ from staithe.query.clip import ClippingEncoder
 from staithe.query.http.chat import ChatHandlers
 from staithe.query.http.handlers import Handlers
 from staithe.query.http.mcp.endpoint import McpEndpoint
+from staithe.query.http.rates import RateLimiter
 from staithe.query.http.recorded import RecordedQueries
 from staithe.query.http.routes import query_application
 from staithe.query.settings import QuerySettings
@@ -117,7 +118,8 @@ def build(runtime: Runtime, settings: QuerySettings) -> QueryApp:
         chat=ChatHandlers(queries=queries, encoder=encoder, clock=clock),
         mcp=McpEndpoint(queries, trail, logger), trail=trail,
         verifier=_verifier(runtime, settings), issuer_url=settings.issuer_url, ready=current.caught_up,
-        health=runtime.health, metrics=metrics, clock=clock, logger=logger,
+        health=runtime.health, limiter=RateLimiter(settings.requests_per_minute, clock), metrics=metrics,
+        clock=clock, logger=logger,
     )  # fmt: skip
     return QueryApp(
         application, settings, current=current, publisher=publisher, workers=(encoding, searching, publishing)

@@ -61,6 +61,9 @@ PART_CHARACTERS_DEFAULT: Final = 20_000
 """About 5,000 tokens: a part of a document that a language model can take in beside its other work."""
 PART_CHARACTERS_MAX: Final = 200_000
 
+RATED_CALLERS_MAX: Final = 10_000
+"""Callers whose requests are counted; one more makes us forget the one seen longest ago."""
+
 BROKEN_AUDITED_MAX: Final = 8
 """Audit events about unusable chunks per request; the metric counts them all."""
 STRANGERS_AUDITED_PER_MINUTE_MAX: Final = 60

@@ -22,6 +22,9 @@ class QuerySettings(HttpsSettings, ServiceSettings):
     milvus_certificate_file: Path | None = Field(default=None, description="Our client certificate for Milvus.")
     milvus_private_key_file: Path | None = Field(default=None)
     milvus_server_name: str = Field(default="", description="The name in Milvus's certificate.")
+    requests_per_minute: int = Field(
+        default=3_000, ge=1, le=1_000_000, description="Requests one caller may send in a minute to one process."
+    )
     audit_key_file: Path | None = Field(
         default=None, description="At least 32 random bytes that key the digests in the audit log."
     )

@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from staithe.query.http import chat_models, models
 from staithe.query.http.accept import EVENTS, JSON, PROBLEM, TEXT
 from staithe.query.http.operations import OPERATIONS, VERSION_HEADER, Operation
+from staithe.query.http.rates import LEFT_HEADER, POLICY_HEADER
 
 _REFUSALS: Final = {
     400: "The request is not well-formed HTTP, JSON or UTF-8.",
@@ -19,7 +20,7 @@ _REFUSALS: Final = {
     413: "The body is too large.",
     415: "The body is not application/json in UTF-8.",
     422: "A field is missing, unknown or not acceptable.",
-    429: "Too many requests are under way; see Retry-After.",
+    429: "The quota is used up, or too many requests are under way; see Retry-After.",
     500: "The request could not be served.",
     503: "Not ready, overloaded, or a dependency cannot answer now; see Retry-After.",
 }
@@ -57,6 +58,12 @@ def openapi_document() -> dict[str, Any]:
     }  # fmt: skip
 
 
+_RATE_HEADERS: Final = {
+    POLICY_HEADER: {"schema": {"type": "string"}, "description": "The quota and its window in seconds."},
+    LEFT_HEADER: {"schema": {"type": "string"}, "description": "Requests left; seconds until the quota is whole."},
+}
+
+
 def _describe(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.name, "summary": operation.summary,
@@ -75,18 +82,19 @@ def _success(operation: Operation) -> dict[str, Any]:
     if operation.response is None:
         header = {"schema": {"type": "integer"}, "description": "The version this is the text of."}
         return {
-            "description": "The text.", "headers": {VERSION_HEADER: header},
+            "description": "The text.", "headers": {VERSION_HEADER: header, **_RATE_HEADERS},
             "content": {TEXT: {"schema": {"type": "string"}}},
         }  # fmt: skip
     success: dict[str, Any] = {
         "description": (operation.response.__doc__ or "").strip(),
+        "headers": dict(_RATE_HEADERS),
         "content": {JSON: {"schema": _reference(operation.response)}},
     }
     if operation.events:
         success["description"] += f" As events: {operation.events}"
         success["content"][EVENTS] = {"schema": {"type": "string"}}
     if operation.success == 202:
-        success["headers"] = {"Location": {"schema": {"type": "string"}, "description": "The document."}}
+        success["headers"]["Location"] = {"schema": {"type": "string"}, "description": "The document."}
     return success
 
 

@@ -20,29 +20,39 @@ from staithe.query.http.mcp.discovery import METADATA_PATH, challenge_with_metad
 from staithe.query.http.mcp.endpoint import McpEndpoint
 from staithe.query.http.openapi import openapi_document
 from staithe.query.http.operations import OPERATIONS
+from staithe.query.http.page import POLICY, page
+from staithe.query.http.rates import RateLimiter, rate_guard, tell_rates
 
-OPEN_PATHS: Final = ("/openapi.json", METADATA_PATH, "/livez", "/readyz")
+OPEN_PATHS: Final = ("/openapi.json", "/docs", METADATA_PATH, "/livez", "/readyz")
 """What needs no token. Metrics are not among them: they are on the health port only."""
 
 
 def query_application(
     *, handlers: Handlers, chat: ChatHandlers, mcp: McpEndpoint, trail: AuditTrail, verifier: TokenVerifier,
-    issuer_url: str, ready: Callable[[], bool], health: Health, metrics: Metrics, clock: Clock, logger: Logger,
+    issuer_url: str, ready: Callable[[], bool], health: Health, limiter: RateLimiter, metrics: Metrics,
+    clock: Clock, logger: Logger,
 ) -> web.Application:  # fmt: skip
     """The whole HTTPS interface: every path but OPEN_PATHS needs a token."""
     application = api_application(verifier=verifier, logger=logger, open_paths=OPEN_PATHS)
     strangers = StrangersGuard(trail, clock, metrics, logger)
     application.middlewares[0:0] = [challenge_with_metadata, CHAT_ERRORS, strangers.middleware()]
-    application.middlewares.extend([concurrency_guard(metrics), not_ready_guard(ready), refusal_guard(trail)])
+    guards = [rate_guard(limiter, metrics), concurrency_guard(metrics), not_ready_guard(ready), refusal_guard(trail)]
+    application.middlewares.extend(guards)
+    tell_rates(application, limiter)
     for operation in OPERATIONS:
         room = next(each for each in (handlers, chat, mcp) if hasattr(each, operation.name))
         application.router.add_route(operation.method, operation.path, getattr(room, operation.name))
-    described = json.dumps(openapi_document()).encode()
+    described = openapi_document()
+    as_json, as_page = json.dumps(described).encode(), page(described)
 
     async def openapi(_: web.Request) -> web.Response:
-        return web.Response(body=described, content_type=JSON)
+        return web.Response(body=as_json, content_type=JSON)
+
+    async def docs(_: web.Request) -> web.Response:
+        return web.Response(text=as_page, content_type="text/html", headers={"Content-Security-Policy": POLICY})
 
     application.router.add_get("/openapi.json", openapi)
+    application.router.add_get("/docs", docs)
     application.router.add_get(METADATA_PATH, resource_metadata(issuer_url))
     application.add_routes([each for each in health.routes() if each.path in OPEN_PATHS])
     return application
