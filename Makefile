@@ -12,10 +12,14 @@ EDITABLE := $(foreach d,$(patsubst %/pyproject.toml,%,$(wildcard $(addsuffix pyp
 MILVUS ?= lite
 PYTEST := $(BIN)/python -m pytest
 
+MODELS := services/sanitization/src/staithe/sanitization/detect/models
+TRAIN_LIBRARIES := $(HOME)/.cache/staithe/train-names
+TRAIN := PYTHONPATH=$(TRAIN_LIBRARIES):tools/train/names:tools/train/injection OPENBLAS_NUM_THREADS=1 $(BIN)/python
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup run up down test test-unit fuzz check format bench lock clean
+.PHONY: help setup run up down test test-unit fuzz check format bench train-names lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,6 +73,13 @@ format: $(STAMP) ## Format and mend what can be mended
 
 lock: $(STAMP) ## Resolve dependencies anew into requirements/ (needs uv)
 	@$(BIN)/python tools/dev/lock.py
+
+train-names: $(TRAIN_LIBRARIES)/.installed ## Train the model of names anew (minutes); its digest belongs in models/__init__.py
+	@$(TRAIN) tools/train/names/train.py $(MODELS)/names.npz
+
+$(TRAIN_LIBRARIES)/.installed: requirements/train-names.txt $(STAMP)
+	@$(BIN)/pip install --quiet --no-deps --require-hashes --no-compile --upgrade --target $(@D) -r requirements/train-names.txt
+	@touch $@
 
 clean: ## Remove the local stack's state and the virtual environment (caches outside the tree stay)
 	@test ! -x $(BIN)/staithe || $(BIN)/staithe down 2> /dev/null || true

@@ -1,4 +1,4 @@
-"""Writes the hashed locks in requirements/: dev.txt for everything, and one file per image.
+"""Writes the hashed locks in requirements/: dev.txt for everything, one file per image, and one for each *-*.in.
 
     python tools/dev/lock.py           # resolve anew
     python tools/dev/lock.py --check   # exit 1 when a distribution's dependencies are not in the locks
@@ -52,6 +52,8 @@ def main() -> int:
     resolve([*everything, *tools], LOCKS / "dev.txt", [])
     for image in IMAGES:
         resolve(dependencies(image), LOCKS / f"{image}.txt", ["--constraint", str(LOCKS / "dev.txt")])
+    for source in sorted(LOCKS.glob("*-*.in")):
+        resolve(source.read_text().splitlines(), source.with_suffix(".txt"), ["--constraint", str(LOCKS / "dev.txt")])
     return 0
 
 

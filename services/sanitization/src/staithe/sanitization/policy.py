@@ -11,7 +11,9 @@ import re2
 from staithe.sanitization.detect import Detector, mask
 from staithe.sanitization.normalise import normalise
 
-POLICY: Final = "v1: mask every finding; hold private keys and instructions aimed at language models"
+POLICY: Final = (
+    "v2: mask every finding but names and addresses; hold private keys and instructions aimed at language models"
+)
 POLICY_SHA256: Final = hashlib.sha256(POLICY.encode()).digest()
 
 _INSTRUCTION: Final = (
@@ -19,6 +21,8 @@ _INSTRUCTION: Final = (
     r"\b(?:instructions?|prompts?|rules|directions)\b"
     r"|\b(?:reveal|print|show)\b[^.\n]{0,30}\bsystem prompt\b"
 )
+KEEP: Final = frozenset({"PERSON", "LOCATION", "ORGANIZATION", "ADDRESS"})
+"""Counted, not masked: who and where is what people ask documents about."""
 HOLD: Final[Mapping[str, str]] = {"PRIVATE_KEY": "PRIVATE_KEY_FOUND"}
 
 
@@ -57,4 +61,4 @@ class Sanitizer:
             counts["INVISIBLE_CHARACTERS"] += removed
         findings = self._detector.find(normal)
         counts.update(finding.entity for finding in findings)
-        return mask(normal, findings)
+        return mask(normal, [finding for finding in findings if finding.entity not in KEEP])

@@ -1,0 +1,32 @@
+"""The released models and the SHA-256 each must have; `NOTICE` beside them says what they were made from.
+
+`make train-names` and `make train-injection` write them anew and print the digests that belong here.
+"""
+
+import hashlib
+import io
+from importlib.resources import files
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staithe.kernel.errors import Integrity
+
+NAMES_SHA256: Final = "8c7bc1b77098d442fd05fab1f35b421cbc545b11d6cb8bb314415d5a41593a6a"
+
+
+def arrays(content: bytes, sha256: str, *, name: str, bytes_max: int) -> dict[str, NDArray[Any]]:
+    """The arrays in a model file's content. Raises Integrity unless the content has this SHA-256 (hexadecimal)."""
+    if len(content) > bytes_max or hashlib.sha256(content).hexdigest() != sha256:
+        raise Integrity(f"the model {name} is not the one that this version was released with; install it anew")
+    with np.load(io.BytesIO(content), allow_pickle=False) as read:
+        return {each: read[each] for each in read.files}
+
+
+def content_of(name: str) -> bytes:
+    """The content of a released model file. Raises Integrity when it is missing."""
+    try:
+        return files(__package__).joinpath(name).read_bytes()
+    except OSError as error:
+        raise Integrity(f"the model {name} is missing; install the service anew") from error
