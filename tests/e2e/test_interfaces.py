@@ -9,7 +9,7 @@ import openai
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
-from support.checker import versions_of
+from support.checker import Checker, versions_of, within
 from support.live import LiveStack
 
 from staithe.cli.local import Who
@@ -73,3 +73,12 @@ async def test_mcp_client_gets_the_same_answer(live: LiveStack, answer: dict[str
             )  # fmt: skip
     assert told.structured_content["citations"] == answer["citations"]
     assert part.structured_content["text"] == cited["quote"]
+
+
+@pytest.mark.usefixtures("answer")
+def test_log_has_the_answers_of_every_interface(checker: Checker) -> None:
+    def interfaces() -> set[str]:
+        entries = [each for each in checker.entries() if each.action in {"query.answered", "document.read"}]
+        return {each.attributes["interface"] for each in entries}
+
+    assert within(30.0, lambda: interfaces() == {"api", "chat", "mcp"})

@@ -26,7 +26,7 @@ def test_an_event_of_the_product_is_allowed(event: Make) -> None:
         {"operation": "UPSERT", "content_bytes": "1024"},
         {"finding_count": "4", "policy_sha256": DIGEST},
         {"chunk_count": "12", "model_digest": DIGEST},
-        {"citations": "3", "caller_hmac": DIGEST, "tier": "2"},
+        {"citations": "3", "caller_hmac": DIGEST, "tier": "2", "interface": "chat"},
         {"results": "10", "caller_hmac": DIGEST, "tier": "1"},
         {"ordinal": "0", "method": "OTHER"},
     ],

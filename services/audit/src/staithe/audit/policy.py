@@ -55,6 +55,7 @@ ATTRIBUTES: Final[Mapping[str, Pattern[str]]] = {
     "duration_ms": _NUMBER,
     "finding_count": _NUMBER,
     "http_status": re.compile(r"[1-5][0-9]{2}"),
+    "interface": _one_of("api", "chat", "mcp"),
     "key_version": _NUMBER,
     "method": _one_of("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "OTHER", "PATCH", "POST", "PUT", "TRACE"),
     "model_digest": _DIGEST,
