@@ -1,5 +1,6 @@
 """How every client connects to Kafka: SCRAM-SHA-512 over TLS 1.3, one principal per service."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,8 @@ COMPRESSION: Final = "gzip"
 another library is installed, and the audit service then logs nothing while it looks well."""
 REQUEST_SECONDS_MAX: Final = 30.0
 """For metadata and admin calls; a broker that takes longer is treated as unavailable."""
+
+_LOST: Final = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT})  # noqa: SLF001 - its own codes
 
 _DENIED: Final = frozenset(
     {
@@ -40,8 +43,8 @@ class KafkaAccess:
         read_password(settings.kafka_password_file)  # now, and not in a thread that is already consuming
         return cls(settings.kafka_bootstrap, service, settings.kafka_password_file, settings.ca_file)
 
-    def config(self, *, denial: "DenialWatch | None" = None, **overrides: Any) -> dict[str, Any]:
-        """librdkafka configuration; `overrides` use underscores for dots, `denial` hears of refused identities."""
+    def config(self, *, hears: Callable[[KafkaError], None] | None = None, **overrides: Any) -> dict[str, Any]:
+        """librdkafka configuration; `overrides` use underscores for dots, `hears` is told of every error."""
         common: dict[str, Any] = {
             "bootstrap.servers": self.bootstrap,
             "security.protocol": "SASL_SSL",
@@ -55,8 +58,8 @@ class KafkaAccess:
             "reconnect.backoff.max.ms": 1000,
             "log_level": 0,
         }
-        if denial is not None:
-            common["error_cb"] = denial
+        if hears is not None:
+            common["error_cb"] = hears
         return common | {name.replace("_", "."): value for name, value in overrides.items()}
 
 
@@ -75,6 +78,11 @@ class DenialWatch:
         """Raise AccessDenied if the broker has refused us."""
         if self._denial is not None:
             raise self._denial
+
+
+def is_lost_connection(error: KafkaError) -> bool:
+    """Whether the error says that a broker went away."""
+    return error.code() in _LOST
 
 
 def arrived(consumer: Consumer, records_max: int, wait_seconds: float) -> list[Message]:

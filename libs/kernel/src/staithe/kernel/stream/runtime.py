@@ -59,6 +59,7 @@ class StreamRuntime:
         self._disowned: set[tuple[str, int]] = set()
         self._denial = DenialWatch()
         self._fresh_assignment = False
+        self._maybe_paused = False
         self._pool = ThreadPoolExecutor(config.concurrency, thread_name_prefix="stage")
         self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
         self.fatal: StaitheError | None = None
@@ -117,7 +118,7 @@ class StreamRuntime:
     def _consumer(self, slot: str) -> Consumer:
         consumer = Consumer(
             self._access.config(
-                denial=self._denial, group_id=self._config.service, group_instance_id=slot, enable_auto_commit=False,
+                hears=self._denial, group_id=self._config.service, group_instance_id=slot, enable_auto_commit=False,
                 auto_offset_reset="earliest", isolation_level="read_committed",
                 partition_assignment_strategy="cooperative-sticky", session_timeout_ms=SESSION_TIMEOUT_MS,
                 heartbeat_interval_ms=2000, queued_max_messages_kbytes=FETCH_BYTES_MAX // 1024,
@@ -131,7 +132,7 @@ class StreamRuntime:
 
     def _gained(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
         self._owned.update((each.topic, each.partition) for each in partitions)
-        self._fresh_assignment = True
+        self._fresh_assignment = self._maybe_paused = True
         self._assigned.set()
         self._logger.info("partitions_gained", count=len(partitions))
 
@@ -143,6 +144,10 @@ class StreamRuntime:
 
     def _batch(self, consumer: Consumer) -> list[Record]:
         self._disowned.clear()
+        if self._maybe_paused:
+            # A partition that was paused when it was lost comes back paused, and would stay silent for ever.
+            consumer.resume(consumer.assignment())
+            self._maybe_paused = False
         records = []
         for message in arrived(consumer, self._config.batch_records_max, BATCH_WAIT_SECONDS):
             error = message.error()
@@ -202,18 +207,20 @@ class StreamRuntime:
 
         Not done for short batches: resuming throws away what was fetched ahead.
         """
-        paused = consumer.assignment()
-        consumer.pause(paused)
+        consumer.pause(consumer.assignment())
         while wait(futures, timeout=MEMBERSHIP_POLL_SECONDS).not_done:
             message = consumer.poll(0)
+            if self._maybe_paused:
+                consumer.pause(consumer.assignment())  # what was gained meanwhile waits, too
             if message is None:
                 continue
             error = message.error()
             if error is None:
-                raise Integrity("a paused consumer returned a record", reason_code="STREAM_ORDER")
-            if error.fatal():
+                # Fetched between a partition's gain and its pause: read again when its turn comes.
+                consumer.seek(TopicPartition(message.topic() or "", message.partition() or 0, message.offset() or 0))
+            elif error.fatal():
                 raise wrap(error, "keeping membership")
-        consumer.resume([each for each in paused if (each.topic, each.partition) in self._owned])
+        self._maybe_paused = True
 
     def _rewind(self, consumer: Consumer, batch: list[Record]) -> None:
         """Read the batch again: seek each partition that stayed ours to its first record in it.

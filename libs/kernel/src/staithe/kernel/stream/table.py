@@ -129,7 +129,7 @@ class LatestTable(Generic[EventOf]):
         denial = DenialWatch()
         consumer = Consumer(
             self._access.config(
-                denial=denial, group_id=self._access.principal, enable_auto_commit=False,
+                hears=denial, group_id=self._access.principal, enable_auto_commit=False,
                 isolation_level="read_committed",
                 enable_partition_eof=True,
             )
