@@ -19,7 +19,7 @@ TRAIN := PYTHONPATH=$(TRAIN_LIBRARIES):tools/train/names:tools/train/injection O
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup run up down test test-unit fuzz check format bench train-names lock clean
+.PHONY: help setup run up down test test-unit fuzz check format bench chaos train-names lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,6 +66,9 @@ fuzz: $(STAMP) ## Send 600 generated requests to each operation of the query API
 
 bench: $(STAMP) ## Retrieval quality and throughput on the real stack; writes docs/benchmarks.md
 	@$(BIN)/python tests/benchmarks/run.py
+
+chaos: $(STAMP) ## Hurt a stack of its own in every way we know and count what is lost; writes docs/reliability.md (about 90 minutes)
+	@$(BIN)/python tests/chaos/run.py --seed $(or $(SEED),1)
 
 format: $(STAMP) ## Format and mend what can be mended
 	@$(BIN)/ruff format --quiet .

@@ -21,7 +21,7 @@ ROOMS: Final = {
     "mode": ("staithe.kernel.faust_app",),
     "fastavro": ("staithe.kernel.codec",),
     "cryptography": ("staithe.kernel.crypto",),
-    "joserfc": ("staithe.kernel.identity",),
+    "joserfc": ("staithe.kernel.identity", "staithe.stack.issuing"),
     "structlog": ("staithe.kernel.telemetry",),
     "prometheus_client": ("staithe.kernel.telemetry",),
     "opentelemetry": ("staithe.kernel.telemetry",),

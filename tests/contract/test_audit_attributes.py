@@ -12,10 +12,9 @@ ROOT = Path(__file__).parents[2]
 def attribute_names(tree: ast.AST) -> Iterator[str]:
     """The keys of every dict that is passed as `attributes=…` or bound to that name."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg == "attributes":
-            yield from _keys(node.value)
-        elif isinstance(node, ast.Assign) and any(
-            isinstance(each, ast.Name) and each.id == "attributes" for each in node.targets
+        if (isinstance(node, ast.keyword) and node.arg == "attributes") or (
+            isinstance(node, ast.Assign)
+            and any(isinstance(each, ast.Name) and each.id == "attributes" for each in node.targets)
         ):
             yield from _keys(node.value)
 

@@ -17,13 +17,13 @@ from support.live import LiveStack
 
 from staithe.cli.local import SCOPES, Who
 from staithe.kernel.events import AuditEvent, DeadLettered, DocumentSubmitted
-from staithe.kernel.identity.issue import DevelopmentIssuer, TokenRequest
 from staithe.kernel.ids import new_event_id
 from staithe.kernel.limits import DOCUMENT_BYTES_MAX
 from staithe.kernel.lineage import sha256
 from staithe.kernel.vocabulary import Access, Classification, DocumentId, TenantId, Tier
 from staithe.stack.fates import DocumentKey, Fate
 from staithe.stack.identities import ISSUER, ISSUER_KEY, issuer_url
+from staithe.stack.issuing import DevelopmentIssuer, TokenRequest
 from staithe.stack.services import AUDIENCE
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import warnings
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +14,11 @@ from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 from kernel_samples import NOW_MS, FakeClock, reason
 
-from staithe.kernel.errors import AccessDenied, ConfigurationError, Unavailable
+from staithe.kernel.errors import AccessDenied, Unavailable
 from staithe.kernel.identity.caller import caller_from_claims
-from staithe.kernel.identity.issue import LIFETIME_SECONDS_MAX, DevelopmentIssuer, TokenRequest
 from staithe.kernel.identity.verify import KEYS_SECONDS_MAX, KEYS_SECONDS_MIN, DiscoveredKeys, TokenVerifier
 from staithe.kernel.limits import TOKEN_BYTES_MAX
-from staithe.kernel.vocabulary import Access, Classification, TenantId, Tier
+from staithe.kernel.vocabulary import Access, Classification, Tier
 
 ISSUER, AUDIENCE, NOW = "https://issuer.example", "query", NOW_MS // 1000
 EC, RSA, ED = (
@@ -330,48 +328,3 @@ async def test_discovery_of_another_issuer_is_refused(issuer: FakeIssuer) -> Non
     with pytest.raises(AccessDenied) as refusal:
         await discovered(issuer, FakeClock()).keys(fresh=False)
     assert reason(refusal) == "ISSUER_MISMATCH"
-
-
-# Development issuer
-
-
-async def test_development_token_is_accepted_and_its_key_kept_secret(tmp_path: Path) -> None:
-    made = DevelopmentIssuer.create(ISSUER + "/", tmp_path / "key")
-    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
-    loaded = DevelopmentIssuer.load(ISSUER, tmp_path / "key")
-    assert loaded.public_keys() == made.public_keys()
-    assert "d" not in made.public_keys()["keys"][0]
-    request = TokenRequest(
-        subject="bob",
-        tenant_id=TenantId("harbour"),
-        tier=Tier.OFFICE,
-        groups=("hr",),
-        scopes=("read",),
-        audience=AUDIENCE,
-    )
-    keys = FakeKeys(*KeySet.import_key_set(made.public_keys()).keys)  # type: ignore[arg-type]
-    caller = await verify(loaded.issue(request, now_ms=NOW_MS), keys)
-    assert (caller.subject, caller.tier, caller.scopes) == ("bob", Tier.OFFICE, {"read"})
-
-
-@pytest.mark.parametrize("seconds", [0, -1, LIFETIME_SECONDS_MAX + 1])
-def test_development_token_lives_a_working_day_at_most(tmp_path: Path, seconds: int) -> None:
-    made = DevelopmentIssuer.create(ISSUER, tmp_path / "key")
-    request = TokenRequest(
-        subject="bob", tenant_id=TenantId("harbour"), tier=Tier.OFFICE, audience=AUDIENCE, lifetime_seconds=seconds
-    )
-    with pytest.raises(ConfigurationError) as refusal:
-        made.issue(request, now_ms=NOW_MS)
-    assert reason(refusal) == "TOKEN_LIFETIME"
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"{", b"{}", b"[]", b"null", b'{"kty":"EC"}', b'{"kty":"oct","k":"aa"}', b"\xff"]
-)
-def test_unusable_issuer_key_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "key"
-    path.write_bytes(content)
-    path.chmod(0o600)
-    with pytest.raises(ConfigurationError) as refusal:
-        DevelopmentIssuer.load(ISSUER, path)
-    assert reason(refusal) == "ISSUER_KEY_MALFORMED"

@@ -9,7 +9,6 @@ from staithe.kernel.codec import load_event_schemas
 from staithe.kernel.crypto.sealing import Opener
 from staithe.kernel.errors import ConfigurationError
 from staithe.kernel.events import Event
-from staithe.kernel.identity.issue import DevelopmentIssuer, TokenRequest
 from staithe.kernel.stream.client import KafkaAccess
 from staithe.kernel.stream.registry import EventCodec, Registry
 from staithe.kernel.stream.tail import Tail
@@ -18,6 +17,7 @@ from staithe.kernel.vocabulary import Tier, tenant_id
 from staithe.stack.bringup import StackChoice
 from staithe.stack.fates import FateObserver
 from staithe.stack.identities import ISSUER, ISSUER_KEY, KEYRING, OPERATOR, issuer_url
+from staithe.stack.issuing import DevelopmentIssuer, TokenRequest
 from staithe.stack.layout import StackPaths
 from staithe.stack.ports import HOST
 from staithe.stack.secrets import KAFKA_PASSWORD

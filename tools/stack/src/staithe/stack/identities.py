@@ -16,10 +16,10 @@ from staithe.kernel.crypto.sealing import generate_private_key, private_keys_in,
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.errors import ConfigurationError, InvalidEvent
 from staithe.kernel.files import write_atomically, write_secret
-from staithe.kernel.identity.issue import DevelopmentIssuer
 from staithe.kernel.stream.letters import DEAD_LETTER_PURPOSE, OPERATOR_TENANT
 from staithe.kernel.topology import Topology
 from staithe.kernel.vocabulary import tenant_id
+from staithe.stack.issuing import DevelopmentIssuer
 from staithe.stack.layout import StackPaths, ensure_private_folder
 from staithe.stack.ports import HOST, StackPorts
 

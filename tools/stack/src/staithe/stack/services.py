@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from staithe.kernel.files import write_atomically
-from staithe.kernel.identity.issue import DevelopmentIssuer
 from staithe.kernel.topology import Service, Topology
 from staithe.stack.identities import AUDIT_KEY, ISSUER, ISSUER_KEY, KEYRING, LINEAGE_TRUST, SIGNING_KEY, issuer_url
+from staithe.stack.issuing import DevelopmentIssuer
 from staithe.stack.layout import CachePaths, StackPaths
 from staithe.stack.limits import PROBE_TIMEOUT_S
 from staithe.stack.milvus_server import milvus_server_address

@@ -21,8 +21,8 @@ from staithe.stack.processes import ProcessSpec, log_tail, spawn, stop, wait_rea
 RESTART_SECONDS_MIN: Final = 0.5
 RESTART_SECONDS_MAX: Final = 30.0
 """The pause doubles from min to max: a service that can't start must not take the machine with it."""
-STABLE_SECONDS: Final = 60.0
-"""After this long alive, the next death starts from the shortest pause again."""
+STABLE_SECONDS: Final = 15.0
+"""After this long alive, the next death starts from the shortest pause again: what cannot start dies sooner."""
 READY_SECONDS_MAX: Final = 120.0
 MISCONFIGURED: Final = 2
 """A service's exit code for settings that no restart will mend."""
