@@ -12,16 +12,9 @@ ROOT = Path(__file__).parents[2]
 def attribute_names(tree: ast.AST) -> Iterator[str]:
     """The keys of every dict that is passed as `attributes=…` or bound to that name."""
     for node in ast.walk(tree):
-<<<<<<< HEAD
-        if (isinstance(node, ast.keyword) and node.arg == "attributes") or (
-            isinstance(node, ast.Assign)
-            and any(isinstance(each, ast.Name) and each.id == "attributes" for each in node.targets)
-        ):
-=======
         passed = isinstance(node, ast.keyword) and node.arg == "attributes"
         bound = isinstance(node, ast.Assign) and "attributes" in map(ast.unparse, node.targets)
         if isinstance(node, ast.keyword | ast.Assign) and (passed or bound):
->>>>>>> 6020ef6 (fixup)
             yield from _keys(node.value)
 
 
