@@ -20,7 +20,7 @@ ROOMS: Final = {
     "faust": ("staithe.kernel.faust_app",),
     "mode": ("staithe.kernel.faust_app",),
     "fastavro": ("staithe.kernel.codec",),
-    "cryptography": ("staithe.kernel.crypto",),
+    "cryptography": ("staithe.kernel.crypto", "staithe.sanitization.pseudonyms"),
     "joserfc": ("staithe.kernel.identity", "staithe.stack.issuing"),
     "structlog": ("staithe.kernel.telemetry",),
     "prometheus_client": ("staithe.kernel.telemetry",),

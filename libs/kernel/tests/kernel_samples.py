@@ -22,6 +22,7 @@ from staithe.kernel.events import (
     Event,
     LineageStep,
     Outcome,
+    SanitizationRecorded,
 )
 from staithe.kernel.stopped import DeadLetterSettled, DocumentRefused, LetterState, RefusalState
 from staithe.kernel.vocabulary import Access, Classification, DocumentId, Operation, TenantId, Tier
@@ -76,6 +77,9 @@ EXAMPLES: dict[str, Event] = {
         tenant_id=TenantId("harbour"), document_id=DocumentId("leave-policy"), document_version=7, access=ACCESS,
         retention_until=NOW_MS + 1, residency="eu", content_sha256=b"c" * 32, erased=True, chunk_count=2,
         occurred_at=NOW_MS,
+    ),
+    "sanitizations/recorded.v1": SanitizationRecorded(
+        **IDENTITY, occurred_at=NOW_MS, record=b"{}", record_sha256=b"r" * 32, signature=b"s" * 64
     ),
     "audit/events.v1": AuditEvent(
         event_id=IDENTITY["event_id"], occurred_at=NOW_MS, service="ingestion", action="document.ingested",

@@ -130,7 +130,7 @@ WRITES = {
     "ingestion": "documents.ingested.v1 documents.submitted.v1 documents.refused.v1 audit.events.v1 "
     "documents.submitted.v1.dlq",
     "sanitization": "documents.sanitized.v1 documents.quarantined.v1 documents.refused.v1 audit.events.v1 "
-    "documents.ingested.v1.dlq",
+    "documents.ingested.v1.dlq sanitizations.recorded.v1",
     "embedding": "chunks.embedded.v1 documents.refused.v1 audit.events.v1 documents.sanitized.v1.dlq",
     "indexing": "documents.indexed.v1 documents.current.v1 documents.refused.v1 audit.events.v1 chunks.embedded.v1.dlq",
     "audit": "audit.events.v1.dlq",

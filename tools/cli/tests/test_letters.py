@@ -134,5 +134,5 @@ def test_preview_is_short_and_cuts_no_finding_in_two() -> None:
 
 
 def test_preview_that_cannot_be_checked_is_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("staithe.cli.preview.Sanitizer", lambda: 1 / 0)
+    monkeypatch.setattr("staithe.cli.preview.masking_engine", lambda: 1 / 0)
     assert masked("anna@example.com") == WITHHELD

@@ -168,6 +168,24 @@ class DocumentCurrent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SanitizationRecorded:
+    """`sanitizations.recorded.v1`: what was found in the newest version of a document and done to it, signed."""
+
+    event_id: str
+    tenant_id: TenantId
+    document_id: DocumentId
+    document_version: int
+    occurred_at: int
+    record: bytes
+    record_sha256: bytes
+    signature: bytes
+
+    @property
+    def key(self) -> bytes:
+        return event_key(self.tenant_id, self.document_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
     """`audit.events.v1`: one action, without personal data."""
 
@@ -226,6 +244,7 @@ Event = (
     | ChunksEmbedded
     | DocumentIndexed
     | DocumentCurrent
+    | SanitizationRecorded
     | DocumentRefused
     | AuditEvent
     | DeadLettered
@@ -240,6 +259,7 @@ EVENT_CLASSES: Mapping[str, type[Event]] = {
     "chunks/embedded.v1": ChunksEmbedded,
     "documents/indexed.v1": DocumentIndexed,
     "documents/current.v1": DocumentCurrent,
+    "sanitizations/recorded.v1": SanitizationRecorded,
     "audit/events.v1": AuditEvent,
     "documents/refused.v1": DocumentRefused,
     "dead_letters/recorded.v1": DeadLettered,

@@ -67,6 +67,7 @@ ATTRIBUTES: Final[Mapping[str, Pattern[str]]] = {
     "policy_sha256": _DIGEST,
     "previous_version": _NUMBER,
     "record_bytes": _NUMBER,
+    "record_sha256": _DIGEST,
     "residency": re.compile(r"[a-z]{2,8}"),
     "results": _NUMBER,
     "retention_until": _NUMBER,

@@ -6,7 +6,10 @@ from staithe.kernel.lineage import LineageAuthor, LineageVerifier, load_trusted_
 from staithe.kernel.service import Application, Runtime
 from staithe.kernel.stream.assembly import StreamApplication, event_codec, stream_for
 from staithe.kernel.version import code_version
-from staithe.sanitization.policy import Sanitizer
+from staithe.sanitization.build import engine_for
+from staithe.sanitization.policy_file import load_policy
+from staithe.sanitization.pseudonyms import PseudonymKeys
+from staithe.sanitization.record import RecordAuthor
 from staithe.sanitization.settings import SanitizationSettings
 from staithe.sanitization.stage import SanitizationStage
 
@@ -15,12 +18,13 @@ SERVICE = "sanitization"
 
 def build(runtime: Runtime, settings: SanitizationSettings) -> Application:
     """The service, not yet started."""
+    signer, version = Signer.from_file(settings.signing_key_file), code_version(SERVICE)
+    pseudonyms = PseudonymKeys.from_file(settings.pseudonym_key_file)
+    engine = engine_for(load_policy(settings.policy_file), pseudonyms)
     stage = SanitizationStage(
-        Sanitizer(), opener=Opener.from_file(settings.keyring_file), sealer=Sealer.from_file(settings.keyring_file),
+        engine, opener=Opener.from_file(settings.keyring_file), sealer=Sealer.from_file(settings.keyring_file),
         verifier=LineageVerifier(expected=("ingestion",), keys=load_trusted_keys(settings.trust_file)),
-        author=LineageAuthor(
-            service=SERVICE, code_version=code_version(SERVICE), signer=Signer.from_file(settings.signing_key_file)
-        ),
-        clock=runtime.clock,
+        author=LineageAuthor(service=SERVICE, code_version=version, signer=signer),
+        records=RecordAuthor(code_version=version, signer=signer, digests=pseudonyms), clock=runtime.clock,
     )  # fmt: skip
     return StreamApplication(stream_for(runtime, stage, event_codec(settings), keyring_file=settings.keyring_file))

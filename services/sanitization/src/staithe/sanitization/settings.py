@@ -11,3 +11,5 @@ class SanitizationSettings(ServiceSettings, LineageSettings):
     """Settings `STAITHE_SANITIZATION_…`."""
 
     keyring_file: Path = Field(description="Keyring: opens `document`, seals `quarantine` and `dead-letter`.")
+    pseudonym_key_file: Path = Field(description="32 random bytes that pseudonyms, shifts and digests come from.")
+    policy_file: Path = Field(description="The sanitization policy, policies/sanitization.yaml.")

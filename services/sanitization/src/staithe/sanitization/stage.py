@@ -1,7 +1,8 @@
 """Sanitizes one document: verify who sent it, open it, decide, and pass it on or hold it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from staithe.kernel.audit_events import AuditAuthor
@@ -9,27 +10,50 @@ from staithe.kernel.clock import Clock
 from staithe.kernel.content import text_digest
 from staithe.kernel.crypto.sealing import Opener, SealContext, Sealer
 from staithe.kernel.errors import Integrity, InvalidEvent
-from staithe.kernel.events import DocumentIngested, DocumentQuarantined, DocumentSanitized, Event, Outcome
+from staithe.kernel.events import (
+    DocumentIngested,
+    DocumentQuarantined,
+    DocumentSanitized,
+    Event,
+    Outcome,
+    SanitizationRecorded,
+)
 from staithe.kernel.ids import new_event_id
 from staithe.kernel.lineage import LineageAuthor, LineageVerifier
 from staithe.kernel.stream.settle import AUDIT_TOPIC, Emit
 from staithe.kernel.telemetry import Headers, traceparent_of
 from staithe.kernel.vocabulary import Operation
-from staithe.sanitization.policy import POLICY_SHA256, Sanitizer, Verdict
+from staithe.sanitization.document import SafeDocument, sanitize_document
+from staithe.sanitization.engine import DetectionFailed, Engine
+from staithe.sanitization.policy import DocumentLabels, Verdict
+from staithe.sanitization.record import RecordAuthor
 
 SANITIZED_TOPIC = "documents.sanitized.v1"
 QUARANTINED_TOPIC = "documents.quarantined.v1"
+RECORDS_TOPIC = "sanitizations.recorded.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What goes into quarantine, and why. `shown_name` travels unsealed, so it is empty unless it was made safe."""
+
+    shown_name: str
+    name: str
+    title: str
+    text: str
+    counts: Mapping[str, int]
+    reason_codes: tuple[str, ...]
 
 
 class SanitizationStage:
-    """documents.ingested.v1 → documents.sanitized.v1, or documents.quarantined.v1."""
+    """documents.ingested.v1 → documents.sanitized.v1, or documents.quarantined.v1; and a record of what was done."""
 
     def __init__(
-        self, sanitizer: Sanitizer, *, opener: Opener, sealer: Sealer, verifier: LineageVerifier, author: LineageAuthor,
-        clock: Clock,
+        self, engine: Engine, *, opener: Opener, sealer: Sealer, verifier: LineageVerifier, author: LineageAuthor,
+        records: RecordAuthor, clock: Clock,
     ) -> None:  # fmt: skip
-        self._sanitizer, self._opener, self._sealer = sanitizer, opener, sealer
-        self._verifier, self._author, self._clock = verifier, author, clock
+        self._engine, self._opener, self._sealer = engine, opener, sealer
+        self._verifier, self._author, self._records, self._clock = verifier, author, records, clock
         self._audit = AuditAuthor("sanitization", clock)
 
     def __call__(self, event: Event, headers: Headers) -> Sequence[Emit]:
@@ -38,12 +62,39 @@ class SanitizationStage:
         title, text = self._open(event)
         before = text_digest(name=event.name, title=title, text=text)
         self._verifier.verify(event, output_sha256=before)
-        verdict = self._sanitizer.decide(name=event.name, title=title, text=text)
         traceparent = traceparent_of(headers)
+        try:
+            document = self._judge(event, title, text)
+        except DetectionFailed as error:
+            if event.operation is Operation.UPSERT:
+                # Nothing is known of the text, so the operator gets it as it came.
+                held = Held("", event.name, title, text, {}, (error.reason_code,))
+                return self._hold(event, held, before, traceparent)
+            document = self._judge(replace(event, name=""), "", "")
         # An erasure is never held, whatever its name says: it must reach the index.
-        if verdict.reason_codes and event.operation is Operation.UPSERT:
-            return self._hold(event, verdict, before, traceparent)
-        return self._pass_on(event, verdict, before, traceparent)
+        if event.operation is Operation.ERASE or document.verdict is Verdict.PASS:
+            return self._pass_on(event, document, before, traceparent)
+        if document.verdict is Verdict.BLOCK:
+            raise InvalidEvent("the policy blocks this document", reason_code=document.reason_codes[0])
+        name = document.name
+        held = Held(name, name, document.title, document.text, document.counts, document.reason_codes)
+        record = self._record(event, document, before, None)
+        return [*self._hold(event, held, before, traceparent, record), Emit(RECORDS_TOPIC, record)]
+
+    def _judge(self, event: DocumentIngested, title: str, text: str) -> SafeDocument:
+        labels = DocumentLabels(event.tenant_id, event.source, event.access.tier, event.access.classification)
+        return sanitize_document(
+            self._engine, labels, document_id=event.document_id, name=event.name, title=title, text=text,
+            signals=event.signals,
+        )  # fmt: skip
+
+    def _record(
+        self, event: DocumentIngested, document: SafeDocument, before: bytes, after: bytes | None
+    ) -> SanitizationRecorded:
+        return self._records.record(
+            event, document, policy_sha256=self._engine.policy.digest, detectors=self._engine.versions,
+            input_sha256=before, output_sha256=after, now_ms=self._clock.now_ms(),
+        )  # fmt: skip
 
     def _open(self, event: DocumentIngested) -> tuple[str, str]:
         if event.operation is Operation.ERASE:
@@ -55,36 +106,46 @@ class SanitizationStage:
         except (Integrity, ValueError, KeyError, TypeError) as error:
             raise InvalidEvent("the sealed text does not open", reason_code="SEAL_BROKEN") from error
 
-    def _pass_on(self, event: DocumentIngested, verdict: Verdict, before: bytes, traceparent: str) -> list[Emit]:
-        after = text_digest(name=verdict.name, title=verdict.title, text=verdict.text)
+    def _pass_on(self, event: DocumentIngested, document: SafeDocument, before: bytes, traceparent: str) -> list[Emit]:
+        after = text_digest(name=document.name, title=document.title, text=document.text)
         sanitized = DocumentSanitized(
             event_id=new_event_id(self._clock.now_ms()), tenant_id=event.tenant_id, document_id=event.document_id,
             document_version=event.document_version, operation=event.operation, occurred_at=event.occurred_at,
             access=event.access, retention_until=event.retention_until, residency=event.residency,
-            content_sha256=event.content_sha256, source=event.source, name=verdict.name, title=verdict.title,
-            content_type=event.content_type, text=verdict.text, findings=verdict.findings, policy_sha256=POLICY_SHA256,
+            content_sha256=event.content_sha256, source=event.source, name=document.name, title=document.title,
+            content_type=event.content_type, text=document.text, findings=document.counts,
+            policy_sha256=self._engine.policy.digest,
             lineage=self._author.extended(event, event.lineage, input_sha256=before, output_sha256=after),
         )  # fmt: skip
+        record = self._record(event, document, before, after)
         audit = self._audit.about_document(
             "document.sanitized", event, input_sha256=before, output_sha256=after, traceparent=traceparent,
-            attributes={"finding_count": str(sum(verdict.findings.values())), "policy_sha256": POLICY_SHA256.hex()},
+            attributes={
+                "finding_count": str(sum(document.counts.values())),
+                "policy_sha256": self._engine.policy.digest.hex(), "record_sha256": record.record_sha256.hex(),
+            },
         )  # fmt: skip
-        return [Emit(SANITIZED_TOPIC, sanitized), Emit(AUDIT_TOPIC, audit)]
+        return [Emit(SANITIZED_TOPIC, sanitized), Emit(AUDIT_TOPIC, audit), Emit(RECORDS_TOPIC, record)]
 
-    def _hold(self, event: DocumentIngested, verdict: Verdict, before: bytes, traceparent: str) -> list[Emit]:
-        body = json.dumps({"name": verdict.name, "title": verdict.title, "text": verdict.text}).encode()
+    def _hold(
+        self, event: DocumentIngested, held: Held, before: bytes, traceparent: str,
+        record: SanitizationRecorded | None = None,
+    ) -> list[Emit]:  # fmt: skip
+        body = json.dumps({"name": held.name, "title": held.title, "text": held.text}).encode()
         context = SealContext("quarantine", event.tenant_id, event.document_id, event.document_version)
         sealed = self._sealer.seal(context, body)
-        held = DocumentQuarantined(
+        quarantined = DocumentQuarantined(
             event_id=new_event_id(self._clock.now_ms()), tenant_id=event.tenant_id, document_id=event.document_id,
             document_version=event.document_version, operation=event.operation, occurred_at=event.occurred_at,
             access=event.access, retention_until=event.retention_until, residency=event.residency,
-            content_sha256=event.content_sha256, lineage=event.lineage, source=event.source, name=verdict.name,
-            content_type=event.content_type, reason_codes=verdict.reason_codes, sealed_text=sealed,
-            findings=verdict.findings, policy_sha256=POLICY_SHA256,
+            content_sha256=event.content_sha256, lineage=event.lineage, source=event.source, name=held.shown_name,
+            content_type=event.content_type, reason_codes=held.reason_codes, sealed_text=sealed,
+            findings=held.counts, policy_sha256=self._engine.policy.digest,
         )  # fmt: skip
+        recorded = {"record_sha256": record.record_sha256.hex()} if record else {}
         audit = self._audit.about_document(
-            "document.quarantined", event, outcome=Outcome.REFUSED, reason_code=verdict.reason_codes[0],
-            input_sha256=before, traceparent=traceparent, attributes={"policy_sha256": POLICY_SHA256.hex()},
+            "document.quarantined", event, outcome=Outcome.REFUSED, reason_code=held.reason_codes[0],
+            input_sha256=before, traceparent=traceparent,
+            attributes={"policy_sha256": self._engine.policy.digest.hex(), **recorded},
         )  # fmt: skip
-        return [Emit(QUARANTINED_TOPIC, held), Emit(AUDIT_TOPIC, audit)]
+        return [Emit(QUARANTINED_TOPIC, quarantined), Emit(AUDIT_TOPIC, audit)]

@@ -7,7 +7,8 @@ from dataclasses import fields
 from typing import Any, Final
 
 from staithe.kernel.events import Event
-from staithe.sanitization.policy import Sanitizer
+from staithe.sanitization.build import masking_engine
+from staithe.sanitization.policy import DocumentLabels
 
 WINDOW_CHARACTERS_MAX: Final = 16 * 1024
 """What is masked before it is cut: more than a finding is long, so that none is cut in two at the preview's end."""
@@ -18,7 +19,7 @@ WITHHELD: Final = "(withheld: the detectors could not check it)"
 def masked(text: str) -> str:
     """The beginning of `text` with findings replaced by their kind, safe to print on a terminal."""
     try:
-        clean = Sanitizer().decide(name="", title="", text=_printable(text[:WINDOW_CHARACTERS_MAX])).text
+        clean = masking_engine().sanitize(_printable(text[:WINDOW_CHARACTERS_MAX]), DocumentLabels("")).text
     except Exception:  # noqa: BLE001 - whatever it was: unchecked text is not shown
         return WITHHELD
     return clean[:PREVIEW_CHARACTERS_MAX] + ("…" if len(clean) > PREVIEW_CHARACTERS_MAX else "")

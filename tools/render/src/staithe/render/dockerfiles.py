@@ -4,7 +4,7 @@ from typing import Final
 
 from staithe.kernel.topology import Topology
 from staithe.render import images
-from staithe.render.environment import MODEL, NOWHERE, environment
+from staithe.render.environment import MODEL, NOWHERE, POLICY, environment
 from staithe.render.text import BANNER
 
 UID: Final = 10001
@@ -21,16 +21,19 @@ def render_dockerfiles(topology: Topology) -> dict[str, str]:
     for name, service in topology.services.items():
         has_model = MODEL in environment(topology, name, NOWHERE).values()
         has_vectors = has_model or service.milvus is not None
-        found[f"services/{name}/Dockerfile"] = _dockerfile(name, has_vectors=has_vectors, has_model=has_model)
+        has_policy = POLICY in environment(topology, name, NOWHERE).values()
+        found[f"services/{name}/Dockerfile"] = _dockerfile(
+            name, has_vectors=has_vectors, has_model=has_model, has_policy=has_policy
+        )
     return found
 
 
-def _dockerfile(name: str, *, has_vectors: bool, has_model: bool) -> str:
+def _dockerfile(name: str, *, has_vectors: bool, has_model: bool, has_policy: bool) -> str:
     """Two stages, three with a model: libraries by hash, the model by hash, then only what runs."""
     stages = [BANNER + _NOTE, _libraries(name, has_vectors=has_vectors)]
     if has_model:
         stages.append(_MODEL_STAGE)
-    return "\n".join([*stages, _final(name, has_model=has_model)])
+    return "\n".join([*stages, _final(name, has_model=has_model, has_policy=has_policy)])
 
 
 def _libraries(name: str, *, has_vectors: bool) -> str:
@@ -62,7 +65,8 @@ RUN python -c "{_PREPARE}" \\
 """
 
 
-def _final(name: str, *, has_model: bool) -> str:
+def _final(name: str, *, has_model: bool, has_policy: bool) -> str:
+    policy = f"COPY policies/sanitization.yaml {POLICY}\n" if has_policy else ""
     model = f"COPY --from=model {MODEL} {MODEL}\n" if has_model else ""
     return f"""\
 FROM {images.PYTHON}
@@ -75,7 +79,7 @@ COPY --from=libraries /opt/venv /opt/venv
 COPY --from=libraries /app/lib /app/lib
 {model}COPY schemas /app/schemas
 COPY topology.yaml /app/topology.yaml
-ENV PATH=/opt/venv/bin:$PATH \\
+{policy}ENV PATH=/opt/venv/bin:$PATH \\
     PYTHONPATH=/app/lib \\
     ORT_DISABLE_TELEMETRY=1 \\
     PYTHONDONTWRITEBYTECODE=1 \\

@@ -22,6 +22,7 @@ TRUST: Final = "/etc/staithe/trust"
 AUDIT: Final = "/var/lib/staithe/audit"
 AUDIT_LOG: Final = f"{AUDIT}/log"
 MODEL: Final = "/app/model"
+POLICY: Final = "/app/policies/sanitization.yaml"
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ _SETTINGS: Final[dict[str, _Rule]] = {
 """Settings that follow from what the map says of a service."""
 
 _OWN: Final[dict[str, dict[str, str]]] = {
+    "sanitization": {"POLICY_FILE": POLICY, "PSEUDONYM_KEY_FILE": f"{SECRETS}/pseudonym.key"},
     "embedding": {"MODEL_CACHE_DIR": MODEL},
     "query": {"MODEL_CACHE_DIR": MODEL, "AUDIT_KEY_FILE": f"{SECRETS}/audit.key"},
     "audit": {

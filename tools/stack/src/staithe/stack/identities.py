@@ -27,6 +27,7 @@ KEYRING: Final = "keyring.json"
 SIGNING_KEY: Final = "signing.key"
 ISSUER_KEY: Final = "issuer.json"
 AUDIT_KEY: Final = "audit.key"
+PSEUDONYM_KEY: Final = "pseudonym.key"
 OPERATOR: Final = "operator"
 ISSUER: Final = "issuer"
 LINEAGE_TRUST: Final = "lineage.json"
@@ -62,9 +63,9 @@ def ensure_identities(paths: StackPaths, ports: StackPorts, topology: Topology, 
     ensure_private_folder(issuer_key.parent)
     if not issuer_key.exists():
         DevelopmentIssuer.create(issuer_url(ports), issuer_key)
-    audit_key = paths.secrets_of("query") / AUDIT_KEY
-    if not audit_key.exists():
-        write_secret(audit_key, generate_private_key())
+    for key in (paths.secrets_of("query") / AUDIT_KEY, paths.secrets_of("sanitization") / PSEUDONYM_KEY):
+        if not key.exists():
+            write_secret(key, generate_private_key())
 
 
 def _ensure_signer(paths: StackPaths, service: str) -> Signer:

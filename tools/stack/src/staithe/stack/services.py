@@ -10,7 +10,16 @@ from typing import Final
 
 from staithe.kernel.files import write_atomically
 from staithe.kernel.topology import Service, Topology
-from staithe.stack.identities import AUDIT_KEY, ISSUER, ISSUER_KEY, KEYRING, LINEAGE_TRUST, SIGNING_KEY, issuer_url
+from staithe.stack.identities import (
+    AUDIT_KEY,
+    ISSUER,
+    ISSUER_KEY,
+    KEYRING,
+    LINEAGE_TRUST,
+    PSEUDONYM_KEY,
+    SIGNING_KEY,
+    issuer_url,
+)
 from staithe.stack.issuing import DevelopmentIssuer
 from staithe.stack.layout import CachePaths, StackPaths
 from staithe.stack.limits import PROBE_TIMEOUT_S
@@ -91,6 +100,10 @@ class ServicePlan:
         lineage = {**signing, "trust_file": self._paths.trust / LINEAGE_TRUST}
         model = {"model_cache_dir": self._cache.root}
         special: dict[str, dict[str, object]] = {
+            "sanitization": {
+                **lineage, "policy_file": self._repository / "policies" / "sanitization.yaml",
+                "pseudonym_key_file": secrets / PSEUDONYM_KEY,
+            },
             "embedding": {**lineage, **model},
             "audit": {
                 **signing, "log_dir": self._paths.audit_log, "index_file": audit / "index.sqlite",
