@@ -12,7 +12,7 @@ ROOT: Final = Path(__file__).parents[2]
 
 FILE_LINES_MAX: Final = 300
 FUNCTION_LINES_MAX: Final = 60
-KERNEL_LINES_MAX: Final = 3_000
+KERNEL_LINES_MAX: Final = 3_200
 """Lines of code, as `code_lines` counts them: explaining the kernel must not make it too large."""
 
 ROOMS: Final = {
@@ -21,6 +21,8 @@ ROOMS: Final = {
     "mode": ("staithe.kernel.faust_app",),
     "fastavro": ("staithe.kernel.codec",),
     "cryptography": ("staithe.kernel.crypto", "staithe.sanitization.pseudonyms"),
+    "hvac": ("staithe.keys.backends",),
+    "requests": ("staithe.keys.backends",),
     "joserfc": ("staithe.kernel.identity", "staithe.stack.issuing"),
     "structlog": ("staithe.kernel.telemetry",),
     "prometheus_client": ("staithe.kernel.telemetry",),

@@ -106,7 +106,7 @@ def test_forbidden_import_is_refused(module: str, text: str, tmp_path: Path) -> 
         (source,) = [path for path in ROOT.glob(f"*/*/src/{package.replace('.', '/')}") if path.is_dir()]
         folder = tmp_path / source.relative_to(ROOT)
         folder.mkdir(parents=True)
-        for name in ("__init__", "__main__", "app", "http", "stage", "policy"):
+        for name in ("__init__", "__main__", "app", "http", "stage", "policy", "store", "backends"):
             (folder / f"{name}.py").write_text("")
     shutil.copy(ROOT / ".importlinter", tmp_path)
     assert _lint_imports(tmp_path, _source_roots(tmp_path)).returncode == 0

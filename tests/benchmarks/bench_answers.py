@@ -19,6 +19,7 @@ import numpy as np
 import yaml
 
 from staithe.ingestion.parsers.parse import parse_document
+from staithe.kernel.content import Readable
 from staithe.kernel.identity.caller import Caller
 from staithe.kernel.vocabulary import Access, Classification, DocumentId, TenantId, Tier
 from staithe.query import limits
@@ -54,14 +55,13 @@ def load_corpus(encoder: ClippingEncoder, tokenizer: Any) -> Corpus:
         access = Access(Tier(entry["tier"]), tuple(entry["groups"]), Classification(entry["classification"]))
         tenant, document = TenantId(entry["tenant_id"]), DocumentId(entry["document_id"])
         for chunk in chunk_text(parsed.text, tokenizer, ChunkLimits()):
-            texts.append(chunk.text)
+            texts.append(Readable(Path(entry["path"]).name, title, chunk.text))
             vectors.append(encoder.encode(under_title(title, chunk.text, tokenizer)))
             hit = Hit(
                 chunk_id=chunk_id(tenant, document, 1, chunk.ordinal), tenant_id=tenant, document_id=document,
                 document_version=1, ordinal=chunk.ordinal, access=access, sealed_text=b"",
                 text_sha256=hashlib.sha256(chunk.text.encode()).digest(), span_start=chunk.span_start,
-                span_end=chunk.span_end, title=title, name=Path(entry["path"]).name,
-                model_digest=encoder.model_digest, retention_until=None, score=0.0,
+                span_end=chunk.span_end, model_digest=encoder.model_digest, retention_until=None, score=0.0,
             )  # fmt: skip
             hits.append(hit)
     return Corpus(texts, hits, np.stack(vectors))

@@ -3,6 +3,7 @@
 import copy
 import importlib
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -182,8 +183,13 @@ def _expected_edges() -> set[tuple[str, str]]:
     for name, service in RAW["services"].items():
         edges |= {(name, "kafka"), (name, "registry")}
         edges |= {(name, "milvus")} if "milvus" in service else set()
-        edges |= {(name, "issuer")} if "serves" in service else set()
+        edges |= {(name, "issuer")} if "https" in service.get("serves", {}) else set()
+        edges |= {(name, "keys")} if _asks_keys(service) else set()
     return edges
+
+
+def _asks_keys(service: dict[str, Any]) -> bool:
+    return service.get("shreds", False) or bool({*service.get("seals", ()), *service.get("opens", ())} - {"record"})
 
 
 def _peer_name(peer: dict[str, Any]) -> str:
@@ -208,14 +214,16 @@ def _doors(direction: str) -> set[tuple[str, str, int]]:
 
 
 def test_egress_doors_are_exactly_the_edges_of_the_map() -> None:
-    ports = {"kafka": 9093, "registry": 8443, "milvus": 19530, "issuer": 8443}
+    ports = {"kafka": 9093, "registry": 8443, "milvus": 19530, "issuer": 8443, "keys": 8443}
     assert _doors("egress") == {(source, target, ports[target]) for source, target in _expected_edges()}
 
 
 def test_ingress_doors_are_exactly_the_edges_of_the_map() -> None:
-    inside = {(target, source) for source, target in _expected_edges() if target in {"kafka", "registry"}}
-    served = {(name, "clients", 8443) for name, service in RAW["services"].items() if "serves" in service}
-    expected = {(target, source, {"kafka": 9093, "registry": 8443}[target]) for target, source in inside}
+    inside = {(target, source) for source, target in _expected_edges() if target in {"kafka", "registry", "keys"}}
+    served = {
+        (name, "clients", 8443) for name, service in RAW["services"].items() if "https" in service.get("serves", {})
+    }
+    expected = {(target, source, {"kafka": 9093, "registry": 8443, "keys": 8443}[target]) for target, source in inside}
     expected |= served | {(name, "monitoring", 8080) for name in SERVICES} | {("kafka", "autoscaler", 9093)}
     assert _doors("ingress") == expected
 
@@ -227,8 +235,8 @@ def test_everything_else_is_denied_in_both_directions() -> None:
 
 def test_services_share_no_compose_network_with_each_other() -> None:
     networks = {name: set(COMPOSE["services"][name]["networks"]) for name in SERVICES}
-    shared = [(a, b) for a in SERVICES for b in SERVICES if a < b and networks[a] & networks[b]]
-    assert shared == []
+    shared = {(a, b) for a in SERVICES for b in SERVICES if a not in {"keys", b} and networks[a] & networks[b]}
+    assert shared == {(name, "keys") for name, service in RAW["services"].items() if _asks_keys(service)}
 
 
 def test_compose_networks_join_exactly_the_edges_of_the_map() -> None:
@@ -236,7 +244,12 @@ def test_compose_networks_join_exactly_the_edges_of_the_map() -> None:
     joined = set()
     for name in SERVICES:
         for other, container in COMPOSE["services"].items():
-            if other != name and set(COMPOSE["services"][name]["networks"]) & set(container["networks"]):
+            # That only the key service shares networks with services is the test above.
+            if (
+                other != name
+                and (other == "keys" or other not in SERVICES)
+                and set(COMPOSE["services"][name]["networks"]) & set(container["networks"])
+            ):
                 joined.add((name, parts.get(other, other)))
     assert joined == _expected_edges() | {(name, "monitoring") for name in SERVICES}
 
@@ -266,10 +279,10 @@ def test_no_secret_is_in_an_environment_or_belongs_to_two_services() -> None:
     for name in SERVICES:
         mounted = {each["source"] for each in COMPOSE["services"][name]["secrets"]}
         assert all(source.startswith(f"{name}-") for source in mounted)
-    words = ("PASSWORD", "SECRET", "TOKEN", "KEY")
+    words = re.compile(r"PASSWORD|SECRET|TOKEN|PASSPHRASE|KEY(?!S)")
     for container in COMPOSE["services"].values():
         for variable in container.get("environment", {}):
-            if any(word in variable for word in words):
+            if words.search(variable):
                 assert variable.endswith(("_FILE", "_FILES")), variable
 
 
@@ -371,9 +384,10 @@ def test_replica_number_comes_from_the_pod_index_where_it_names_transactions() -
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_image_holds_exactly_the_packages_the_service_depends_on(service: str) -> None:
-    project = (ROOT / "services" / service / "pyproject.toml").read_text()
-    copied = (ROOT / "services" / service / "Dockerfile").read_text()
+    folder = ROOT / ("libs" if service == "keys" else "services") / service
+    project, copied = (folder / "pyproject.toml").read_text(), (folder / "Dockerfile").read_text()
     assert ('"staithe-vectors"' in project) == ("libs/vectors/src" in copied)
+    assert (service == "keys" or '"staithe-keys"' in project) == ("libs/keys/src" in copied)
     assert "libs/kernel/src" in copied
 
 
@@ -383,7 +397,11 @@ def _hadolint(path: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_dockerfiles_pass_hadolint() -> None:
-    paths = [*ROOT.glob("services/*/Dockerfile"), *ROOT.glob("deploy/docker/*/Dockerfile")]
+    paths = [
+        *ROOT.glob("services/*/Dockerfile"),
+        *ROOT.glob("libs/*/Dockerfile"),
+        *ROOT.glob("deploy/docker/*/Dockerfile"),
+    ]
     assert len(paths) == len(SERVICES) + 2
     assert "".join(_hadolint(path).stdout for path in paths) == ""
 

@@ -12,7 +12,8 @@ import pytest
 from support.checker import Checker, Version, within
 from support.live import REPOSITORY, LiveStack
 
-from staithe.kernel.crypto.sealing import Sealer
+from staithe.kernel.clock import SystemClock
+from staithe.kernel.crypto.sealing import KeyringSealer
 from staithe.kernel.errors import InvalidEvent
 from staithe.kernel.events import DocumentSubmitted
 from staithe.kernel.ids import new_event_id
@@ -21,6 +22,7 @@ from staithe.kernel.stream.producer import Publisher
 from staithe.kernel.stream.record import Record
 from staithe.kernel.stream.tail import Tail
 from staithe.kernel.vocabulary import Access, Classification, DocumentId, TenantId, Tier
+from staithe.keys.client.sealing import VersionSealer
 from staithe.stack.fates import DocumentKey, Fate
 from staithe.stack.identities import KEYRING, OPERATOR
 
@@ -45,7 +47,8 @@ def good_document(name: str) -> DocumentSubmitted:
 
 def letters_of_a_bad_deployment(live: LiveStack, checker: Checker) -> dict[str, DocumentSubmitted]:
     """Good documents that a crashing release has dead-lettered, as its settler would have: by letter id."""
-    sealer = Sealer.from_file(live.paths.secrets_of("ingestion") / KEYRING)
+    keyring = KeyringSealer.from_file(live.paths.secrets_of("ingestion") / KEYRING)
+    sealer = VersionSealer(checker.local.keys("ingestion"), SystemClock(), keyring)
     publisher = Publisher(checker.local.access(OPERATOR), checker.codec)
     made = {}
     for number in range(LETTERS):

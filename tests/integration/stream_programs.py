@@ -17,7 +17,7 @@ from typing import Any
 
 from staithe.kernel.clock import SystemClock
 from staithe.kernel.codec import load_event_schemas
-from staithe.kernel.crypto.sealing import Sealer
+from staithe.kernel.crypto.sealing import KeyringSealer
 from staithe.kernel.errors import InvalidEvent, Unavailable
 from staithe.kernel.events import AuditEvent, Event
 from staithe.kernel.faust_app import FaustStream
@@ -55,7 +55,7 @@ def move(given: dict[str, Any]) -> int:
 
     service, metrics, clock = given["service"], Metrics("mover"), SystemClock()
     logger = configure_logging(service, replica=0, level="INFO", metrics=metrics)
-    sealer = Sealer.from_file(Path(given["keyring"]))
+    sealer = KeyringSealer.from_file(Path(given["keyring"]))
     settler = Settler(service, stage, codec_of(given), sealer, metrics=metrics, logger=logger, clock=clock)
     access = KafkaAccess(given["bootstrap"], given["principal"], Path(given["password"]), Path(given["authority"]))
     stream = StreamRuntime(

@@ -10,13 +10,12 @@ from staithe.audit.entry import decode_entry
 from staithe.audit.files import LogFiles
 from staithe.audit.notes import VerifierKey
 from staithe.audit.reader import open_reader
-from staithe.kernel.crypto.sealing import Opener
 from staithe.kernel.errors import Integrity
 from staithe.kernel.events import AuditEvent, DocumentCurrent, DocumentIndexed, Event, document_subject
 from staithe.kernel.stream.tail import Tail
 from staithe.kernel.vocabulary import DocumentId, TenantId
 from staithe.stack.fates import DocumentKey, Fate, FateObserver, unsettled
-from staithe.stack.identities import KEYRING, OPERATOR
+from staithe.stack.identities import OPERATOR
 from staithe.stack.milvus_server import ADMIN, milvus_server_address
 from staithe.stack.ports import HOST
 from staithe.vectors.model.pins import model_digest
@@ -83,10 +82,7 @@ class Checker:
     def observer(self) -> FateObserver:
         """One observer of every ending since the stack began."""
         if self._observer is None:
-            opener = Opener.from_file(self.live.paths.secrets_of(OPERATOR) / KEYRING)
-            self._observer = FateObserver(
-                self.local.access(OPERATOR), self.local.topology, self.codec, opener, from_beginning=True
-            )
+            self._observer = self.local.fates(from_beginning=True)
         return self._observer
 
     def fates(self, versions: list[Version], seconds: float = SETTLE_SECONDS_MAX) -> dict[Version, Fate | None]:

@@ -22,7 +22,7 @@ from staithe.stack.ports import MILVUS_INTERNAL_OFFSETS, StackPorts, find_free, 
 from staithe.stack.processes import log_tail
 
 REPOSITORY: Final = Path(__file__).parents[2]
-SERVICES: Final = ("ingestion", "sanitization", "embedding", "indexing", "audit", "query")
+SERVICES: Final = ("keys", "ingestion", "sanitization", "embedding", "indexing", "audit", "query")
 FOUNDATIONS: Final = ("broker", "registry", "milvus", "issuer")
 UP_SECONDS_MAX: Final = 200.0
 STOP_SECONDS_MAX: Final = 60.0

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ROOT / "requirements"
 DISTRIBUTIONS = {path.parent.name: path for path in ROOT.glob("*/*/pyproject.toml")}
-IMAGES = ("ingestion", "sanitization", "embedding", "indexing", "audit", "query", "cli")
+IMAGES = ("keys", "ingestion", "sanitization", "embedding", "indexing", "audit", "query", "cli")
 
 
 def dependencies(name: str) -> list[str]:

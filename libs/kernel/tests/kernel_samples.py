@@ -53,23 +53,23 @@ CHUNK = Chunk(
 EXAMPLES: dict[str, Event] = {
     "documents/submitted.v1": DocumentSubmitted(
         **IDENTITY, operation=Operation.ERASE, occurred_at=NOW_MS, access=ACCESS, retention_until=NOW_MS + 1,
-        residency="uk", content_sha256=b"c" * 32, source="wiki", name="leave.md", content_type="text/markdown",
-        content=b"\x00\xff bytes",
+        residency="uk", content_sha256=b"c" * 32, source="wiki", name="Ferienpläne.md", content_type="text/markdown",
+        content=b"\x00\xff bytes", sealed_content=b"sealed",
     ),
     "documents/ingested.v1": DocumentIngested(
-        **DOCUMENT, source="wiki", name="Ferienpläne.md", content_type="text/markdown", sealed_text=b"sealed",
+        **DOCUMENT, source="wiki", content_type="text/markdown", sealed_text=b"sealed",
         signals={"pages": 3},
     ),
     "documents/sanitized.v1": DocumentSanitized(
-        **DOCUMENT, source="wiki", name="leave.md", title="Leave", content_type="text/markdown", text="Text \U0001f600",
+        **DOCUMENT, source="wiki", content_type="text/markdown", sealed_text=b"sealed",
         findings={"EMAIL": 2}, policy_sha256=b"p" * 32,
     ),
     "documents/quarantined.v1": DocumentQuarantined(
-        **DOCUMENT, source="wiki", name="leave.md", content_type="text/markdown", reason_codes=("PROMPT_INJECTION",),
+        **DOCUMENT, source="wiki", content_type="text/markdown", reason_codes=("PROMPT_INJECTION",),
         sealed_text=b"sealed", findings={"EMAIL": 2}, policy_sha256=b"p" * 32,
     ),
     "chunks/embedded.v1": ChunksEmbedded(
-        **DOCUMENT, source="wiki", name="leave.md", title="Leave", model_digest=b"m" * 32, dimensions=1,
+        **DOCUMENT, source="wiki", model_digest=b"m" * 32, dimensions=1,
         chunks=(CHUNK, CHUNK),
     ),
     "documents/indexed.v1": DocumentIndexed(**DOCUMENT, source="wiki", model_digest=b"m" * 32, chunk_count=2),
@@ -89,7 +89,8 @@ EXAMPLES: dict[str, Event] = {
     "dead_letters/recorded.v1": DeadLettered(
         event_id=IDENTITY["event_id"], occurred_at=NOW_MS, service="ingestion", topic="documents.submitted.v1",
         partition=3, offset=99, reason_code="DOCUMENT_EMPTY", message="the document is empty", sealed_record=b"sealed",
-        record_sha256=b"r" * 32, record_bytes=12, traceparent=TRACEPARENT, sealed_format=2,
+        record_sha256=b"r" * 32, record_bytes=12, traceparent=TRACEPARENT, sealed_format=2, tenant_id="harbour",
+        document_id="leave-policy",
     ),
     "documents/refused.v1": DocumentRefused(
         **IDENTITY, access=ACCESS, state=RefusalState.REPLAYED, service="embedding", reason_code="X_Y",

@@ -2,9 +2,17 @@
 
 import pytest
 
-from staithe.kernel.errors import AccessDenied, ConfigurationError, Integrity, InvalidEvent, StaitheError, Unavailable
+from staithe.kernel.errors import (
+    AccessDenied,
+    ConfigurationError,
+    Erased,
+    Integrity,
+    InvalidEvent,
+    StaitheError,
+    Unavailable,
+)
 
-FATES = (InvalidEvent, Unavailable, AccessDenied, Integrity, ConfigurationError)
+FATES = (InvalidEvent, Erased, Unavailable, AccessDenied, Integrity, ConfigurationError)
 
 
 def test_fates_exclude_each_other() -> None:

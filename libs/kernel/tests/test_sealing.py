@@ -9,14 +9,19 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from kernel_samples import reason
 
+from staithe.kernel.crypto.envelope import key_from_passphrase, new_secret, private_key_for, unwrap, wrap
 from staithe.kernel.crypto.sealing import (
+    KEYRING_OVERHEAD_BYTES,
     OVERHEAD_BYTES,
-    Opener,
+    KeyringOpener,
+    KeyringSealer,
     SealContext,
-    Sealer,
     generate_private_key,
+    key_id_of,
+    open_under,
     private_keys_in,
     public_key_of,
+    seal_under,
     write_keyring,
 )
 from staithe.kernel.crypto.signing import Signer, verify
@@ -24,15 +29,15 @@ from staithe.kernel.errors import ConfigurationError, Integrity, InvalidEvent
 
 CONTEXT = SealContext("document", "harbour", "leave", 7, "0")
 PRIVATE, OTHER = generate_private_key(), generate_private_key()
-SEALER = Sealer({"document": {"harbour": public_key_of(PRIVATE)}})
-OPENER = Opener({"document": {"harbour": PRIVATE}})
+SEALER = KeyringSealer({"document": {"harbour": public_key_of(PRIVATE)}})
+OPENER = KeyringOpener({"document": {"harbour": PRIVATE}})
 SEALED = SEALER.seal(CONTEXT, b"secret text")
 CONTEXTS = st.builds(
     SealContext, st.text(max_size=4), st.text(max_size=4), st.text(max_size=4), st.integers(0, 200), st.text(max_size=4)
 )
 
 
-def refused(context: SealContext, sealed: bytes, opener: Opener = OPENER) -> str:
+def refused(context: SealContext, sealed: bytes, opener: KeyringOpener = OPENER) -> str:
     with pytest.raises(Integrity) as refusal:
         opener.open(context, sealed)
     return reason(refusal)
@@ -42,7 +47,7 @@ def refused(context: SealContext, sealed: bytes, opener: Opener = OPENER) -> str
 def test_sealed_text_opens_in_its_own_context(plaintext: bytes) -> None:
     sealed = SEALER.seal(CONTEXT, plaintext)
     assert OPENER.open(CONTEXT, sealed) == plaintext
-    assert len(sealed) == len(plaintext) + OVERHEAD_BYTES
+    assert len(sealed) == len(plaintext) + KEYRING_OVERHEAD_BYTES
 
 
 def test_sealing_twice_gives_different_blobs() -> None:
@@ -58,7 +63,7 @@ def test_blob_moved_to_another_place_does_not_open(other: SealContext) -> None:
 
 
 def test_purpose_and_tenant_are_bound_even_under_the_same_key() -> None:
-    shared = Opener({"document": {"harbour": PRIVATE, "millrace": PRIVATE}, "chunk": {"harbour": PRIVATE}})
+    shared = KeyringOpener({"document": {"harbour": PRIVATE, "millrace": PRIVATE}, "chunk": {"harbour": PRIVATE}})
     assert shared.open(CONTEXT, SEALED) == b"secret text"
     assert refused(replace(CONTEXT, tenant_id="millrace"), SEALED, shared) == "SEAL_BROKEN"
     assert refused(replace(CONTEXT, purpose="chunk"), SEALED, shared) == "SEAL_BROKEN"
@@ -67,8 +72,8 @@ def test_purpose_and_tenant_are_bound_even_under_the_same_key() -> None:
 def test_without_the_key_nothing_opens() -> None:
     assert refused(replace(CONTEXT, tenant_id="millrace"), SEALED) == "SEAL_KEY_MISSING"
     assert refused(replace(CONTEXT, purpose="chunk"), SEALED) == "SEAL_KEY_MISSING"
-    assert refused(CONTEXT, SEALED, Opener({"document": {"harbour": OTHER}})) == "SEAL_BROKEN"
-    assert refused(CONTEXT, SEALED, Opener({})) == "SEAL_KEY_MISSING"
+    assert refused(CONTEXT, SEALED, KeyringOpener({"document": {"harbour": OTHER}})) == "SEAL_BROKEN"
+    assert refused(CONTEXT, SEALED, KeyringOpener({})) == "SEAL_KEY_MISSING"
 
 
 def test_blob_cut_at_any_byte_does_not_open() -> None:
@@ -113,18 +118,18 @@ def test_tenant_without_a_key_cannot_be_sealed_for() -> None:
         SEALER.seal(replace(CONTEXT, tenant_id="stranger"), b"x")
     assert reason(refusal) == "TENANT_UNKNOWN"
     assert "stranger" not in str(refusal.value)
-    assert SEALER.tenants("document") == {"harbour"}
-    assert SEALER.tenants("chunk") == frozenset()
 
 
 def test_keyring_file_keeps_public_and_private_keys_apart(tmp_path: Path) -> None:
     path = tmp_path / "keyring.json"
     write_keyring(path, seals={"chunk": {"harbour": public_key_of(OTHER)}}, opens={"document": {"harbour": PRIVATE}})
     assert path.stat().st_mode & 0o777 == 0o600
-    assert Opener.from_file(path).open(CONTEXT, SEALED) == b"secret text"
-    assert Sealer.from_file(path).tenants("chunk") == {"harbour"}
+    assert KeyringOpener.from_file(path).open(CONTEXT, SEALED) == b"secret text"
+    sealed = KeyringSealer.from_file(path).seal(replace(CONTEXT, purpose="chunk"), b"text")
+    assert KeyringOpener({"chunk": {"harbour": OTHER}}).open(replace(CONTEXT, purpose="chunk"), sealed) == b"text"
     assert private_keys_in(path) == {"document": {"harbour": PRIVATE}}
-    assert Sealer.from_file(path).tenants("document") == frozenset()
+    with pytest.raises(InvalidEvent):
+        KeyringSealer.from_file(path).seal(CONTEXT, b"text")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +147,7 @@ def test_unusable_keyring_is_refused(tmp_path: Path, keyring: bytes) -> None:
     path.write_bytes(keyring)
     path.chmod(0o600)
     with pytest.raises(ConfigurationError) as refusal:
-        Opener.from_file(path)
+        KeyringOpener.from_file(path)
     assert reason(refusal) == "KEYRING_MALFORMED"
 
 
@@ -151,7 +156,7 @@ def test_exposed_keyring_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps({"version": 1, "opens": {}, "seals": {}}))
     path.chmod(0o640)
     with pytest.raises(ConfigurationError) as refusal:
-        Sealer.from_file(path)
+        KeyringSealer.from_file(path)
     assert reason(refusal) == "SECRET_EXPOSED"
 
 
@@ -196,3 +201,53 @@ def test_seed_of_another_length_is_refused(tmp_path: Path, size: int) -> None:
     with pytest.raises(ConfigurationError, match="restore") as refusal:
         Signer.from_file(path)
     assert reason(refusal) == "SIGNING_KEY_MALFORMED"
+
+
+KEY_ID = bytes(range(16))
+
+
+def test_blob_under_a_versions_key_names_it_and_opens_with_it() -> None:
+    sealed = seal_under(KEY_ID, public_key_of(PRIVATE), CONTEXT, b"secret text")
+    assert len(sealed) == len(b"secret text") + OVERHEAD_BYTES
+    assert key_id_of(sealed) == KEY_ID
+    assert open_under(PRIVATE, CONTEXT, sealed) == b"secret text"
+    for key, context in ((OTHER, CONTEXT), (PRIVATE, replace(CONTEXT, document_version=8))):
+        with pytest.raises(Integrity) as refusal:
+            open_under(key, context, sealed)
+        assert reason(refusal) == "SEAL_BROKEN"
+
+
+@pytest.mark.parametrize("sealed", [b"", b"\x02", SEALED, b"\x02" + bytes(63), b"\x03" + bytes(100)])
+def test_blob_that_names_no_key_is_refused(sealed: bytes) -> None:
+    with pytest.raises(Integrity) as refusal:
+        key_id_of(sealed)
+    assert reason(refusal) == "SEAL_KEY_MISSING"
+
+
+def test_one_secret_gives_unrelated_keys_by_purpose_and_name() -> None:
+    secret = new_secret()
+    keys = {private_key_for(each, secret=secret, key_id=KEY_ID) for each in ("document", "chunk", "chun", "k")}
+    assert len(keys) == 4
+    assert private_key_for("chunk", secret=secret, key_id=bytes(16)) not in keys
+    assert private_key_for("chunk", secret=secret, key_id=KEY_ID) in keys
+
+
+def test_wrapped_secret_opens_in_its_own_place_only() -> None:
+    key, secret = new_secret(), new_secret()
+    wrapped = wrap(key, secret, b"here")
+    assert unwrap(key, wrapped, b"here") == secret
+    for other in (
+        (new_secret(), wrapped, b"here"),
+        (key, wrapped, b"there"),
+        (key, wrapped[:-1], b"here"),
+        (key, b"", b"here"),
+    ):
+        with pytest.raises(Integrity) as refusal:
+            unwrap(*other)
+        assert reason(refusal) == "WRAP_BROKEN"
+
+
+def test_passphrase_gives_the_same_key_under_the_same_salt_only() -> None:
+    assert key_from_passphrase("correct horse", b"s" * 16) == key_from_passphrase("correct horse", b"s" * 16)
+    assert key_from_passphrase("correct horse", b"s" * 16) != key_from_passphrase("correct horse", b"t" * 16)
+    assert key_from_passphrase("correct horse", b"s" * 16) != key_from_passphrase("Correct horse", b"s" * 16)

@@ -8,10 +8,11 @@ import pytest
 from kernel_samples import EXAMPLES, SCHEMAS, TOPOLOGY, TRACEPARENT, FakeClock, FakeLogger
 
 from staithe.kernel.codec import EventSchema, Schema, load_event_schemas, parse_schema
-from staithe.kernel.crypto.sealing import Opener, SealContext, Sealer, generate_private_key, public_key_of
+from staithe.kernel.crypto.sealing import KeyringOpener, KeyringSealer, SealContext, generate_private_key, public_key_of
 from staithe.kernel.errors import (
     AccessDenied,
     ConfigurationError,
+    Erased,
     Integrity,
     InvalidEvent,
     StaitheError,
@@ -97,10 +98,12 @@ class Bench:
     def __init__(self, stage: FakeStage, *, sealed: bool = True) -> None:
         self.stage, self.clock, self.logger, self.metrics = stage, FakeClock(), FakeLogger(), Metrics("test")
         self.registry = FakeRegistry()
-        keys = {"dead-letter": {"staithe": public_key_of(OPERATOR)}} if sealed else {}
+        to_operator = public_key_of(OPERATOR)
+        keys = {"record": {"staithe": to_operator}, "dead-letter": {"harbour": to_operator}} if sealed else {}
         self.codec = EventCodec(load_topology(TOPOLOGY), PINNED, self.registry)  # type: ignore[arg-type]
         self.settler = Settler(
-            "ingestion", stage, self.codec, Sealer(keys), metrics=self.metrics, logger=self.logger, clock=self.clock  # type: ignore[arg-type]
+            "ingestion", stage, self.codec, KeyringSealer(keys), metrics=self.metrics, logger=self.logger,  # type: ignore[arg-type]
+            clock=self.clock,
         )  # fmt: skip
         # The pause between tries, without the waiting.
         self.settler._sleep = lambda _: None  # type: ignore[method-assign]
@@ -126,7 +129,7 @@ def record(value: bytes | None = VALUE, key: bytes | None = b"harbour/leave", of
 
 
 def opened(letter: DeadLettered) -> Record:
-    return opened_record(letter, Opener({"dead-letter": {"staithe": OPERATOR}}))
+    return opened_record(letter, KeyringOpener({"record": {"staithe": OPERATOR}, "dead-letter": {"harbour": OPERATOR}}))
 
 
 def test_result_goes_out_under_its_key_with_trace_and_publication_headers_only() -> None:
@@ -272,6 +275,34 @@ def test_result_that_no_topic_takes_is_a_dead_letter() -> None:
     assert Bench(FakeStage(emits=[Emit(OUTPUT, large)])).settler.settle(record()).reason_code == "OUTPUT_TOO_LARGE"
 
 
+@pytest.mark.parametrize(
+    ("key", "named"),
+    [
+        (b"harbour/leave", ("harbour", "leave")), (b"stranger/leave", ("", "")), (b"harbour/", ("", "")),
+        (b"harbour", ("", "")), (b"Harbour/leave", ("", "")), (b"harbour/a/b", ("", "")), (b"\xff/leave", ("", "")),
+        (None, ("", "")),
+    ],
+)  # fmt: skip
+def test_dead_letter_goes_with_the_document_that_its_key_names(key: bytes | None, named: tuple[str, str]) -> None:
+    bench = Bench(FakeStage([InvalidEvent("x")]))
+    letter = bench.letter(bench.settler.settle(record(key=key)))
+    assert (letter.tenant_id, letter.document_id) == named
+    assert opened(letter).key == key
+    with pytest.raises(Integrity):
+        opened(replace(letter, tenant_id="harbour", document_id="other"))
+
+
+def test_erased_version_ends_with_its_audit_event_alone() -> None:
+    bench = Bench(FakeStage([Erased("this version of the document was erased")]))
+    settlement = bench.settler.settle(record())
+    (out,) = settlement.outgoing
+    bench.registry.reading = "audit/events.v1"
+    audit = bench.codec.decode(AUDIT_TOPIC, out.value)
+    assert isinstance(audit, AuditEvent)
+    assert (out.topic, settlement.reason_code) == (AUDIT_TOPIC, "")
+    assert (audit.action, audit.reason_code) == ("document.superseded", "DOCUMENT_ERASED")
+
+
 def test_without_the_operators_key_the_stream_stops_rather_than_lose_a_record() -> None:
     with pytest.raises(InvalidEvent) as refusal:
         Bench(FakeStage([InvalidEvent("x")]), sealed=False).settler.settle(record())
@@ -301,11 +332,15 @@ def test_headers_are_kept_within_limits_and_trace_context_before_the_rest() -> N
     assert opened(bench.letter(bench.settler.settle(large))).headers == HEADERS[:2]
 
 
+def sealed_as(letter: DeadLettered, text: bytes) -> bytes:
+    context = SealContext("dead-letter", letter.tenant_id, letter.document_id, 0, letter.place)
+    return KeyringSealer({"dead-letter": {"harbour": public_key_of(OPERATOR)}}).seal(context, text)
+
+
 def test_letter_of_the_first_format_still_opens() -> None:
     bench = Bench(FakeStage())
     letter = bench.letter(bench.settler.settle(record(None)))
-    context = SealContext("dead-letter", "staithe", letter.place, 0)
-    first = Sealer({"dead-letter": {"staithe": public_key_of(OPERATOR)}}).seal(context, b"\0\0\0\1kvalue")
+    first = sealed_as(letter, b"\0\0\0\1kvalue")
     assert opened(replace(letter, sealed_record=first, sealed_format=1)) == Record(INPUT, 2, 9, b"k", b"value", ())
 
 
@@ -313,9 +348,7 @@ def test_letter_of_the_first_format_still_opens() -> None:
 def test_letter_that_holds_no_record_is_refused(sealed: bytes) -> None:
     bench = Bench(FakeStage())
     letter = bench.letter(bench.settler.settle(record(None)))
-    blob = Sealer({"dead-letter": {"staithe": public_key_of(OPERATOR)}}).seal(
-        SealContext("dead-letter", "staithe", letter.place, 0), sealed
-    )
+    blob = sealed_as(letter, sealed)
     with pytest.raises(Integrity) as refusal:
         opened(replace(letter, sealed_record=blob))
     assert refusal.value.reason_code == "LETTER_MALFORMED"

@@ -70,7 +70,7 @@ def test_small_map_is_accepted() -> None:
         ("services/one/superuser", True, "superuser"),
         ("principals/source/consumes", ["b.v1"], "b.v1"),
         ("principals/source/produces", ["b.v1"], "b.v1"),
-        ("principals/source/seals", ["x"], "seals"),
+        ("principals/source/seals", ["x"], "exactly one"),
         ("principals/one", {}, "one"),
         ("principals/*", {}, "name"),
         ("principals/User:x", {}, "name"),
@@ -135,6 +135,7 @@ WRITES = {
     "indexing": "documents.indexed.v1 documents.current.v1 documents.refused.v1 audit.events.v1 chunks.embedded.v1.dlq",
     "audit": "audit.events.v1.dlq",
     "query": "documents.submitted.v1 audit.events.v1",
+    "keys": "audit.events.v1",
     "source": "documents.submitted.v1",
 }
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 
 from staithe.embedding.stage import EMBEDDED_TOPIC, EmbeddingStage
-from staithe.kernel.content import chunks_digest, text_digest
-from staithe.kernel.crypto.sealing import Opener, SealContext, Sealer, generate_private_key, public_key_of
+from staithe.kernel.content import NOTHING_TO_READ, Readable, chunks_digest
+from staithe.kernel.crypto.sealing import KeyringOpener, KeyringSealer, SealContext, generate_private_key, public_key_of
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.errors import Integrity, InvalidEvent, Unavailable
 from staithe.kernel.events import AuditEvent, ChunksEmbedded, DocumentSanitized, Event, LineageStep
@@ -24,7 +24,14 @@ STAGES = ("ingestion", "sanitization")
 SIGNERS = {name: Signer.generate() for name in (*STAGES, "embedding")}
 KEYS = {name: signer.public_key for name, signer in SIGNERS.items()}
 PRIVATE = generate_private_key()
-OPENER = Opener({"chunk": {"harbour": PRIVATE}})
+OPENER = KeyringOpener({"chunk": {"harbour": PRIVATE}})
+OWN_KEY = generate_private_key()
+TO_EMBEDDING = KeyringSealer({"sanitized": {"harbour": public_key_of(OWN_KEY)}})
+READABLE = Readable("leave.md", "Leave", "first line\nsecond")
+
+
+def sealed(readable: Readable = READABLE) -> bytes:
+    return TO_EMBEDDING.seal(SealContext("sanitized", "harbour", "leave", 5), readable.encode())
 
 
 class FakeClock:
@@ -59,10 +66,9 @@ def sanitized(**changes: Any) -> DocumentSanitized:
         "event_id": "e", "tenant_id": TenantId("harbour"), "document_id": DocumentId("leave"), "document_version": 5,
         "operation": Operation.UPSERT, "occurred_at": NOW_MS, "residency": "eu", "content_sha256": b"c" * 32,
         "access": Access(Tier.OFFICE, ("hr",), Classification.INTERNAL), "retention_until": None, "source": "wiki",
-        "name": "leave.md", "title": "Leave", "content_type": "text/markdown", "text": "first line\nsecond",
-        "policy_sha256": b"p" * 32, **changes,
+        "content_type": "text/markdown", "sealed_text": sealed(), "policy_sha256": b"p" * 32, **changes,
     })  # fmt: skip
-    after = text_digest(name=event.name, title=event.title, text=event.text)
+    after = (READABLE if event.operation is Operation.UPSERT else NOTHING_TO_READ).digest()
     lineage: tuple[LineageStep, ...] = ()
     before = event.content_sha256
     for stage, output in zip(STAGES, (sha256(b"ingested"), after), strict=True):
@@ -74,7 +80,8 @@ def sanitized(**changes: Any) -> DocumentSanitized:
 
 def stage(encoder: FakeEncoder | None = None, seals: Sequence[str] = ("harbour",)) -> EmbeddingStage:
     return EmbeddingStage(
-        encoder or FakeEncoder(), sealer=Sealer({"chunk": dict.fromkeys(seals, public_key_of(PRIVATE))}),
+        encoder or FakeEncoder(), opener=KeyringOpener({"sanitized": {"harbour": OWN_KEY}}),
+        sealer=KeyringSealer({"chunk": dict.fromkeys(seals, public_key_of(PRIVATE))}),
         verifier=LineageVerifier(expected=STAGES, keys=KEYS), clock=FakeClock(),
         author=LineageAuthor(service="embedding", code_version="embedding/1", signer=SIGNERS["embedding"]),
     )  # fmt: skip
@@ -97,7 +104,7 @@ def test_every_chunk_is_sealed_under_its_own_part() -> None:
     assert [each.ordinal for each in event.chunks] == [0, 1]
     for each, text in zip(event.chunks, ("first line", "second"), strict=True):
         context = SealContext("chunk", "harbour", "leave", 5, str(each.ordinal))
-        assert OPENER.open(context, each.sealed_text) == text.encode()
+        assert OPENER.open(context, each.sealed_text) == Readable("leave.md", "Leave", text).encode()
         assert each.text_sha256 == sha256(text.encode())
         with pytest.raises(Integrity):
             OPENER.open(replace(context, part=str(1 - each.ordinal)), each.sealed_text)
@@ -107,6 +114,7 @@ def test_no_plain_text_of_a_chunk_leaves() -> None:
     emits = stage()(sanitized(), ())
     assert [each.topic for each in emits] == [EMBEDDED_TOPIC, AUDIT_TOPIC]
     assert "first line" not in repr(emits)
+    assert "Leave" not in repr(emits)
 
 
 def test_embeddings_are_little_endian_float32() -> None:
@@ -132,7 +140,7 @@ def test_audit_counts_chunks_and_names_no_document() -> None:
 
 
 def test_erasure_passes_without_chunks() -> None:
-    event = embedded(sanitized(operation=Operation.ERASE, text="", title="", content_sha256=sha256(b"")))
+    event = embedded(sanitized(operation=Operation.ERASE, sealed_text=b"", content_sha256=sha256(b"")))
     assert (event.operation, event.chunks, event.dimensions) == (Operation.ERASE, (), 0)
 
 
@@ -144,11 +152,15 @@ def test_other_event_is_refused() -> None:
     ("changes", "code"),
     [
         ({"lineage": ()}, "LINEAGE_STAGES"),
-        ({"text": "other"}, "LINEAGE_CONTENT"),
-        ({"title": "other"}, "LINEAGE_CONTENT"),
-        ({"name": "other"}, "LINEAGE_CONTENT"),
+        ({"sealed_text": sealed(replace(READABLE, text="other"))}, "LINEAGE_CONTENT"),
+        ({"sealed_text": sealed(replace(READABLE, title="other"))}, "LINEAGE_CONTENT"),
+        ({"sealed_text": sealed(replace(READABLE, name="other"))}, "LINEAGE_CONTENT"),
+        ({"sealed_text": b""}, "SEAL_BROKEN"),
+        ({"sealed_text": sealed()[:-1]}, "SEAL_BROKEN"),
+        ({"document_id": DocumentId("other")}, "SEAL_BROKEN"),
         ({"content_sha256": b"x" * 32}, "LINEAGE_UNLINKED"),
-        ({"tenant_id": TenantId("millrace")}, "LINEAGE_FORGED"),
+        ({"tenant_id": TenantId("millrace")}, "SEAL_BROKEN"),
+        ({"residency": "us"}, "LINEAGE_FORGED"),
         ({"access": Access(Tier.OFFICE, (), Classification.INTERNAL)}, "LINEAGE_FORGED"),
     ],
 )

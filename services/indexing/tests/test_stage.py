@@ -85,7 +85,7 @@ def embedded(version: int = 5, operation: Operation = Operation.UPSERT, **change
         "event_id": "e", "tenant_id": TenantId("harbour"), "document_id": DocumentId("leave"),
         "document_version": version, "operation": operation, "occurred_at": NOW_MS, "access": ACCESS,
         "retention_until": NOW_MS + 1, "residency": "eu", "content_sha256": b"c" * 32, "source": "wiki",
-        "name": "leave.md", "title": "Leave", "model_digest": MODEL, "dimensions": 2, "chunks": chunks, **changes,
+        "model_digest": MODEL, "dimensions": 2, "chunks": chunks, **changes,
     })  # fmt: skip
     lineage: tuple[LineageStep, ...] = ()
     before = event.content_sha256

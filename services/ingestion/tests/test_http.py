@@ -11,6 +11,8 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from staithe.ingestion.http.routes import SUBMITTED_TOPIC, UploadRoutes
+from staithe.ingestion.submission import opened
+from staithe.kernel.crypto.sealing import KeyringOpener, KeyringSealer, generate_private_key, public_key_of
 from staithe.kernel.errors import AccessDenied, StaitheError, Unavailable
 from staithe.kernel.events import DocumentCurrent, DocumentSubmitted, Event
 from staithe.kernel.http import api_application
@@ -26,6 +28,10 @@ EventOf = TypeVar("EventOf")
 NOW_MS = 1_790_000_000_000
 PLAIN = {"Content-Type": "text/plain"}
 LABELS = "?tier=2&classification=INTERNAL"
+PRIVATE = generate_private_key()
+TENANTS = ("harbour", "millrace")
+SEALER = KeyringSealer({"submission": dict.fromkeys(TENANTS, public_key_of(PRIVATE))})
+OPENER = KeyringOpener({"submission": dict.fromkeys(TENANTS, PRIVATE)})
 CALLERS = {
     "alice": Caller("alice", TenantId("harbour"), Tier.ANALYTICS, frozenset({"hr"}), frozenset({"publish"})),
     "reader": Caller("reader", TenantId("harbour"), Tier.ENGINEERING, frozenset(), frozenset({"search"})),
@@ -76,7 +82,8 @@ class FakeBroker:
         if self.failure:
             raise self.failure
         assert isinstance(event, DocumentSubmitted)
-        self.published.append(event)
+        assert (event.name, event.content) == ("", b"")
+        self.published.append(opened(event, OPENER))
 
     def get(self, tenant_id: TenantId, document_id: DocumentId) -> DocumentCurrent | None:
         return self.documents.get((tenant_id, document_id))
@@ -91,9 +98,8 @@ def broker() -> FakeBroker:
 async def client(broker: FakeBroker) -> AsyncIterator[TestClient[Any, Any]]:
     api = api_application(verifier=FakeVerifier(), logger=structlog.get_logger(), open_paths=())
     UploadRoutes(
-        broker, broker, broker.refused, tenants=frozenset({"harbour", "millrace"}),
-        content_types=frozenset({"text/plain"}), clock=FakeClock(),
-    ).add_to(api)  # fmt: skip
+        broker, broker, broker.refused, sealer=SEALER, content_types=frozenset({"text/plain"}), clock=FakeClock()
+    ).add_to(api)
     async with TestClient(TestServer(api)) as made:
         yield made
 

@@ -1,15 +1,16 @@
 """Ingestion: checked before parsed, sealed to sanitization, the version deterministic, the step signed."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
 from staithe.ingestion.policy import ERASED_ACCESS
 from staithe.ingestion.stage import INGESTED_TOPIC, IngestionStage
-from staithe.kernel.content import text_digest
-from staithe.kernel.crypto.sealing import Opener, SealContext, Sealer, generate_private_key, public_key_of
+from staithe.ingestion.submission import sealed
+from staithe.kernel.content import NOTHING_TO_READ, Readable, text_digest
+from staithe.kernel.crypto.sealing import KeyringOpener, KeyringSealer, SealContext, generate_private_key, public_key_of
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.errors import InvalidEvent, StaitheError, Unavailable
 from staithe.kernel.events import AuditEvent, DocumentIngested, DocumentSubmitted, Event
@@ -19,7 +20,8 @@ from staithe.kernel.vocabulary import Access, Classification, DocumentId, Operat
 
 NOW_MS = 1_790_000_000_000
 SIGNER, PRIVATE = Signer.generate(), generate_private_key()
-OPENER = Opener({"document": {"harbour": PRIVATE}})
+OPENER = KeyringOpener({"document": {"harbour": PRIVATE}, "submission": {"harbour": PRIVATE}})
+SEALER = KeyringSealer({purpose: {"harbour": public_key_of(PRIVATE)} for purpose in ("document", "submission")})
 UPSERT = DocumentSubmitted(
     event_id="e", tenant_id=TenantId("harbour"), document_id=DocumentId("leave"), occurred_at=NOW_MS - 5,
     access=Access(Tier.ANALYTICS, ("hr", "board"), Classification.INTERNAL), retention_until=NOW_MS + 1,
@@ -59,7 +61,7 @@ class FakeParser:
 
 def run(event: Event, parser: FakeParser | None = None) -> Sequence[Emit]:
     stage = IngestionStage(
-        parser or FakeParser(), sealer=Sealer({"document": {"harbour": public_key_of(PRIVATE)}}), clock=FakeClock(),
+        parser or FakeParser(), opener=OPENER, sealer=SEALER, clock=FakeClock(),
         author=LineageAuthor(service="ingestion", code_version="ingestion/1", signer=SIGNER),
     )  # fmt: skip
     return stage(event, ())
@@ -79,9 +81,34 @@ def test_text_is_sealed_to_sanitization_and_nothing_else_carries_it() -> None:
     emits = run(UPSERT)
     assert [each.topic for each in emits] == [INGESTED_TOPIC, AUDIT_TOPIC]
     event = ingested(UPSERT)
-    opened = json.loads(OPENER.open(SealContext("document", "harbour", "leave", NOW_MS - 5), event.sealed_text))
-    assert opened == {"title": "Title", "text": "secret content"}
+    opened = OPENER.open(SealContext("document", "harbour", "leave", NOW_MS - 5), event.sealed_text)
+    assert Readable.decode(opened) == Readable("leave.txt", "Title", "secret content")
     assert "secret" not in repr(emits)
+    assert "leave.txt" not in repr(emits)
+
+
+def test_sealed_upload_gives_the_same_as_one_in_clear() -> None:
+    upload = sealed(replace(UPSERT, document_version=7), SEALER)
+    assert (upload.name, upload.content) == ("", b"")
+    assert "secret" not in repr(upload)
+    verify(ingested(upload), text_digest(name="leave.txt", title="Title", text="secret content"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"document_version": 8}, "SEAL_BROKEN"),
+        ({"document_id": DocumentId("other")}, "SEAL_BROKEN"),
+        ({"sealed_content": b"\x01garbage"}, "SEAL_BROKEN"),
+        ({"content": b"both"}, "CONTENT_TWICE"),
+        ({"name": "both"}, "CONTENT_TWICE"),
+        ({"operation": Operation.ERASE}, "ERASURE_WITH_CONTENT"),
+    ],
+)
+def test_upload_that_is_not_what_the_api_sealed_is_refused(changes: dict[str, Any], code: str) -> None:
+    with pytest.raises(InvalidEvent) as refusal:
+        run(replace(sealed(replace(UPSERT, document_version=7), SEALER), **changes))
+    assert refusal.value.reason_code == code
 
 
 def test_hash_labels_and_signals_pass_on() -> None:
@@ -108,7 +135,7 @@ def test_erasure_passes_without_parsing_or_text() -> None:
     event = ingested(ERASE, parser)
     assert (parser.calls, event.sealed_text, event.access) == (0, b"", ERASED_ACCESS)
     assert (event.operation, event.content_sha256) == (Operation.ERASE, sha256(b""))
-    verify(event, text_digest(name="leave.txt", title="", text=""))
+    verify(event, NOTHING_TO_READ.digest())
 
 
 def test_audit_names_no_document_and_no_content() -> None:

@@ -1,7 +1,7 @@
 """Fakes of the query service's ports, and a client that talks to the real web application over them."""
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 import structlog
 from aiohttp.test_utils import TestClient, TestServer
 
+from staithe.kernel.content import Readable
 from staithe.kernel.crypto.sealing import SealContext
 from staithe.kernel.errors import AccessDenied, Integrity, StaitheError
 from staithe.kernel.events import AuditEvent, DocumentCurrent, DocumentSubmitted, Event
@@ -72,6 +73,15 @@ class FakeOpener:
     @staticmethod
     def seal(context: SealContext, text: bytes) -> bytes:
         return hashlib.sha256(context.info() + text).digest() + text
+
+    def __init__(self) -> None:
+        self.prepared: list[int] = []
+        self.failure: StaitheError | None = None
+
+    def prepare(self, blobs: Iterable[tuple[SealContext, bytes]]) -> None:
+        if self.failure:
+            raise self.failure
+        self.prepared.append(len(list(blobs)))
 
     def open(self, context: SealContext, sealed: bytes) -> bytes:
         if self.seal(context, sealed[32:]) != sealed:
@@ -161,12 +171,13 @@ def make_caller(
 
 def make_chunk(text: str, *, ordinal: int = 0, start: int = 0, current: DocumentCurrent, **changes: Any) -> StoredChunk:
     context = SealContext("chunk", current.tenant_id, current.document_id, current.document_version, str(ordinal))
+    readable = Readable("name.md", "Title", text)
     chunk = StoredChunk(
         chunk_id=ChunkId(f"{current.tenant_id}{current.document_id}{current.document_version}-{ordinal}"),
         tenant_id=current.tenant_id, document_id=current.document_id, document_version=current.document_version,
-        ordinal=ordinal, access=current.access, sealed_text=FakeOpener.seal(context, text.encode()),
+        ordinal=ordinal, access=current.access, sealed_text=FakeOpener.seal(context, readable.encode()),
         text_sha256=hashlib.sha256(text.encode()).digest(), span_start=start, span_end=start + len(text),
-        title="Title", name="name.md", model_digest=MODEL, retention_until=None,
+        model_digest=MODEL, retention_until=None,
     )  # fmt: skip
     return replace(chunk, **changes)
 
@@ -192,6 +203,7 @@ class World:
     def __init__(self, *, quota: int = 100) -> None:
         self.quota = quota
         self.clock, self.encoder, self.index = FakeClock(), FakeEncoder(), FakeIndex()
+        self.opener = FakeOpener()
         self.current, self.publisher, self.metrics = FakeCurrent(), FakePublisher(), Metrics("query")
         self.callers = {
             "alice": make_caller(scopes="search read erase"),
@@ -201,7 +213,7 @@ class World:
         }
         self.workers = [BoundedWorker(name, threads=2, waiting_max=8) for name in ("encode", "search", "publish")]
         self.stage = QueryStage(
-            encoder=self.encoder, index=self.index, opener=FakeOpener(), current=self.current, clock=self.clock,
+            encoder=self.encoder, index=self.index, opener=self.opener, current=self.current, clock=self.clock,
             metrics=self.metrics, encoding=self.workers[0], searching=self.workers[1],
         )  # fmt: skip
         health = Health(self.metrics)
@@ -230,7 +242,10 @@ class World:
 
     def put(self, chunk: StoredChunk) -> None:
         """A row in the index, whatever it claims."""
-        text = chunk.sealed_text[32:].decode(errors="replace")
+        try:
+            text = Readable.decode(chunk.sealed_text[32:]).text
+        except Integrity:
+            text = chunk.sealed_text[32:].decode(errors="replace")
         self.index.rows.append((chunk, self.encoder.encode(text)))
 
     def close(self) -> None:

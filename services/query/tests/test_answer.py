@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from staithe.kernel.content import Readable
 from staithe.query import lexical
 from staithe.query.answer import Passage, candidates, compose, shortlist
 from staithe.query.limits import SENTENCE_CHARACTERS_MAX, SENTENCES_CITED_MAX, SENTENCES_ENCODED_MAX
@@ -81,7 +82,13 @@ def test_question_for_a_figure_is_recognised() -> None:
 def answer_of(new_world: Any, question: str, texts: list[str], score: float = 0.6) -> Any:
     world = new_world()
     passages = [
-        Passage(world.make_chunk(text, current=world.make_current(f"d{number}")), 100, text, score)
+        Passage(
+            world.make_chunk(text, current=world.make_current(f"d{number}")),
+            Readable("name.md", "Title", text),
+            100,
+            text,
+            score,
+        )
         for number, text in enumerate(texts)
     ]
     vector = world.encoder.encode(question)

@@ -101,7 +101,8 @@ SETTINGS: dict[str, Any] = {
     "kafka_bootstrap": "b:1", "kafka_password_file": "p", "ca_file": "c", "registry_url": "https://r",
     "schemas_dir": "s",
     "topology_file": "t", "health_port": 1, "https_port": 2, "certificate_file": "c", "private_key_file": "k",
-    "issuer_url": "https://i", "audience": "query", "keyring_file": "k", "model_cache_dir": "m",
+    "issuer_url": "https://i", "audience": "query", "keys_url": "https://k", "keys_ca_file": "c",
+    "keys_certificate_file": "k", "keys_private_key_file": "k", "model_cache_dir": "m",
     "milvus_uri": "http://127.0.0.1:19530",
 }  # fmt: skip
 

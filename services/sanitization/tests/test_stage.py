@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from staithe.kernel.content import text_digest
-from staithe.kernel.crypto.sealing import Opener, SealContext, Sealer, generate_private_key, public_key_of
+from staithe.kernel.content import NOTHING_TO_READ, Readable
+from staithe.kernel.crypto.sealing import KeyringOpener, KeyringSealer, SealContext, generate_private_key, public_key_of
 from staithe.kernel.crypto.signing import Signer, verify
 from staithe.kernel.errors import Integrity, InvalidEvent, Unavailable
 from staithe.kernel.events import (
@@ -38,9 +38,14 @@ NOW_MS = 1_790_000_000_000
 SIGNERS = {name: Signer.generate() for name in ("ingestion", "sanitization")}
 KEYS = {name: signer.public_key for name, signer in SIGNERS.items()}
 DOCUMENT_KEY, OPERATOR_KEY = generate_private_key(), generate_private_key()
-TO_SANITIZATION = Sealer({"document": {"harbour": public_key_of(DOCUMENT_KEY)}})
-OWN_OPENER = Opener({"document": {"harbour": DOCUMENT_KEY}})
-OPERATOR = Opener({"quarantine": {"harbour": OPERATOR_KEY}})
+TO_SANITIZATION = KeyringSealer({"document": {"harbour": public_key_of(DOCUMENT_KEY)}})
+OWN_OPENER = KeyringOpener({"document": {"harbour": DOCUMENT_KEY}})
+OPERATOR = KeyringOpener({"quarantine": {"harbour": OPERATOR_KEY}})
+EMBEDDING_KEY = generate_private_key()
+EMBEDDING = KeyringOpener({"sanitized": {"harbour": EMBEDDING_KEY}})
+SEALER = KeyringSealer(
+    {"quarantine": {"harbour": public_key_of(OPERATOR_KEY)}, "sanitized": {"harbour": public_key_of(EMBEDDING_KEY)}}
+)
 POLICY = load_policy(Path(__file__).parents[3] / "policies" / "sanitization.yaml")
 PSEUDONYMS = PseudonymKeys(b"p" * 32)
 ENGINE = Engine(POLICY, detector=Detector(), injection_score=injection_score, pseudonyms=PSEUDONYMS)
@@ -56,22 +61,26 @@ class FakeClock:
         return 0.0
 
 
-def sealed(title: str, text: str, document: str = "leave") -> bytes:
-    context = SealContext("document", "harbour", document, 5)
-    return TO_SANITIZATION.seal(context, json.dumps({"title": title, "text": text}).encode())
+def sealed(title: str, text: str, document: str = "leave", name: str = "leave.md") -> bytes:
+    return TO_SANITIZATION.seal(SealContext("document", "harbour", document, 5), Readable(name, title, text).encode())
 
 
-def ingested(title: str = "Leave", text: str = "Plain text.", **changes: Any) -> DocumentIngested:
+def opened(event: DocumentSanitized) -> Readable:
+    return Readable.decode(EMBEDDING.open(SealContext("sanitized", "harbour", "leave", 5), event.sealed_text))
+
+
+def ingested(
+    title: str = "Leave", text: str = "Plain text.", name: str = "leave.md", **changes: Any
+) -> DocumentIngested:
     event = DocumentIngested(**{
         "event_id": "e", "tenant_id": TenantId("harbour"), "document_id": DocumentId("leave"), "document_version": 5,
         "operation": Operation.UPSERT, "occurred_at": NOW_MS, "residency": "eu", "content_sha256": b"c" * 32,
         "access": Access(Tier.OFFICE, ("hr",), Classification.INTERNAL), "retention_until": None, "source": "wiki",
-        "name": "leave.md", "content_type": "text/markdown", "sealed_text": sealed(title, text), **changes,
+        "content_type": "text/markdown", "sealed_text": sealed(title, text, name=name), **changes,
     })  # fmt: skip
-    if event.operation is Operation.ERASE:
-        title = text = ""
+    readable = NOTHING_TO_READ if event.operation is Operation.ERASE else Readable(name, title, text)
     author = LineageAuthor(service="ingestion", code_version="ingestion/1", signer=SIGNERS["ingestion"])
-    after = text_digest(name=event.name, title=title, text=text)
+    after = readable.digest()
     return replace(event, lineage=author.extended(event, (), input_sha256=event.content_sha256, output_sha256=after))
 
 
@@ -83,7 +92,7 @@ def decide(*, name: str = "", title: str = "", text: str = "") -> SafeDocument:
 def run(event: Event, engine: Engine = ENGINE) -> Sequence[Emit]:
     signer = SIGNERS["sanitization"]
     stage = SanitizationStage(
-        engine, opener=OWN_OPENER, sealer=Sealer({"quarantine": {"harbour": public_key_of(OPERATOR_KEY)}}),
+        engine, opener=OWN_OPENER, sealer=SEALER,
         verifier=LineageVerifier(expected=("ingestion",), keys=KEYS), clock=FakeClock(),
         author=LineageAuthor(service="sanitization", code_version="sanitization/1", signer=signer),
         records=RecordAuthor(code_version="sanitization/1", signer=signer, digests=PSEUDONYMS),
@@ -159,18 +168,20 @@ def test_same_input_gives_the_same_verdict() -> None:
 def test_clean_document_passes_with_its_labels_and_a_signed_step() -> None:
     before = ingested()
     event = passed(before)
-    assert (event.title, event.text, event.policy_sha256) == ("Leave", "Plain text.", POLICY.digest)
+    assert opened(event) == Readable("leave.md", "Leave", "Plain text.")
+    assert event.policy_sha256 == POLICY.digest
+    assert "Plain text" not in repr(event)
     for name in ("tenant_id", "document_id", "document_version", "access", "retention_until", "residency", "source"):
         assert getattr(event, name) == getattr(before, name)
-    after = text_digest(name=event.name, title=event.title, text=event.text)
-    LineageVerifier(expected=("ingestion", "sanitization"), keys=KEYS).verify(event, output_sha256=after)
+    verifier = LineageVerifier(expected=("ingestion", "sanitization"), keys=KEYS)
+    verifier.verify(event, output_sha256=opened(event).digest())
 
 
 def test_personal_data_is_masked_in_name_title_and_text() -> None:
     emits = run(ingested("Mail jane@b.example", "call +44 20 7946 0958", name="jane@b.example.eml"))
     event = emits[0].event
     assert isinstance(event, DocumentSanitized)
-    assert (event.name, event.title, event.text) == ("[EMAIL]", "Mail [EMAIL]", "call [PHONE]")
+    assert opened(event) == Readable("[EMAIL]", "Mail [EMAIL]", "call [PHONE]")
     assert event.findings == {"EMAIL": 2, "PHONE": 1}
     assert "jane" not in repr(emits)
 
@@ -182,7 +193,7 @@ def test_held_document_is_sealed_to_the_operator_only() -> None:
     assert isinstance(held, DocumentQuarantined)
     assert held.reason_codes == ("PROMPT_INJECTION",)
     context = SealContext("quarantine", "harbour", "leave", 5)
-    assert json.loads(OPERATOR.open(context, held.sealed_text))["text"] == f"{INJECTION} [EMAIL]"
+    assert Readable.decode(OPERATOR.open(context, held.sealed_text)).text == f"{INJECTION} [EMAIL]"
     with pytest.raises(Integrity):
         OWN_OPENER.open(context, held.sealed_text)
     assert "instructions" not in repr(emits)
@@ -190,10 +201,9 @@ def test_held_document_is_sealed_to_the_operator_only() -> None:
     assert (audit.outcome, audit.reason_code) == (Outcome.REFUSED, "PROMPT_INJECTION")
 
 
-@pytest.mark.parametrize("name", ["leave.md", f"{INJECTION}.md", KEY])
-def test_erasure_passes_whatever_the_document_is_called(name: str) -> None:
-    event = passed(ingested(operation=Operation.ERASE, sealed_text=b"", name=name))
-    assert (event.operation, event.text, event.title) == (Operation.ERASE, "", "")
+def test_erasure_passes_with_nothing_to_read() -> None:
+    event = passed(ingested(operation=Operation.ERASE, sealed_text=b""))
+    assert (event.operation, event.sealed_text) == (Operation.ERASE, b"")
 
 
 def test_other_event_is_refused() -> None:
@@ -220,7 +230,7 @@ def test_text_that_does_not_open_is_refused(blob: bytes) -> None:
         ({"lineage": ()}, "LINEAGE_STAGES"),
         ({"sealed_text": sealed("Leave", "Other text.")}, "LINEAGE_CONTENT"),
         ({"sealed_text": sealed("Other", "Plain text.")}, "LINEAGE_CONTENT"),
-        ({"name": "other"}, "LINEAGE_CONTENT"),
+        ({"sealed_text": sealed("Leave", "Plain text.", name="other")}, "LINEAGE_CONTENT"),
         ({"content_sha256": b"x" * 32}, "LINEAGE_UNLINKED"),
         ({"access": Access(Tier.OFFICE, (), Classification.INTERNAL)}, "LINEAGE_FORGED"),
         ({"residency": "us"}, "LINEAGE_FORGED"),
@@ -232,7 +242,7 @@ def test_document_that_ingestion_did_not_send_is_refused(changes: dict[str, Any]
 
 def test_upsert_cannot_be_turned_into_an_erasure() -> None:
     assert refused(replace(ingested(), operation=Operation.ERASE)) == "LINEAGE_CONTENT"
-    empty = ingested("", "", content_sha256=sha256(b""))
+    empty = ingested("", "", "", content_sha256=sha256(b""))
     assert refused(replace(empty, operation=Operation.ERASE)) == "LINEAGE_FORGED"
 
 
@@ -261,9 +271,9 @@ def test_document_whose_detection_broke_is_held_as_it_came(error: Exception) -> 
     assert [each.topic for each in emits] == [QUARANTINED_TOPIC, AUDIT_TOPIC]
     held = emits[0].event
     assert isinstance(held, DocumentQuarantined)
-    assert (held.reason_codes, held.name) == (("DETECTION_FAILED",), "")
-    body = json.loads(OPERATOR.open(SealContext("quarantine", "harbour", "leave", 5), held.sealed_text))
-    assert body == {"name": "jane@b.example", "title": "Title", "text": "call jane@b.example"}
+    assert held.reason_codes == ("DETECTION_FAILED",)
+    body = OPERATOR.open(SealContext("quarantine", "harbour", "leave", 5), held.sealed_text)
+    assert Readable.decode(body) == Readable("jane@b.example", "Title", "call jane@b.example")
     assert "jane" not in repr(emits)
 
 
@@ -276,10 +286,10 @@ def test_document_whose_injection_score_broke_is_held() -> None:
 
 
 def test_erasure_passes_when_detection_is_broken() -> None:
-    emits = run(ingested(operation=Operation.ERASE, sealed_text=b"", name="jane"), broken(RuntimeError()))
+    emits = run(ingested(operation=Operation.ERASE, sealed_text=b""), broken(RuntimeError()))
     event = emits[0].event
     assert isinstance(event, DocumentSanitized)
-    assert (event.operation, event.name) == (Operation.ERASE, "")
+    assert (event.operation, event.sealed_text) == (Operation.ERASE, b"")
 
 
 @pytest.mark.parametrize(
@@ -345,7 +355,7 @@ def test_equal_values_have_one_digest_within_a_version_and_another_in_the_next()
     digests = [each["value_hmac"] for each in record_of(run(ingested(text=text)))[1]["spans"]]
     assert digests[0] == digests[2] != digests[1]
     context = SealContext("document", "harbour", "leave", 6)
-    later = TO_SANITIZATION.seal(context, json.dumps({"title": "Leave", "text": text}).encode())
+    later = TO_SANITIZATION.seal(context, Readable("leave.md", "Leave", text).encode())
     _, other = record_of(run(ingested(text=text, document_version=6, sealed_text=later)))
     assert not {each["value_hmac"] for each in other["spans"]} & set(digests)
 

@@ -55,8 +55,6 @@ def row(tenant: TenantId, doc: str = "handbook", version: int = 1, ordinal: int 
         text_sha256=hashlib.sha256(key).digest(),
         span_start=0,
         span_end=10,
-        title="Oak \u201ctables\u201d",
-        name="oak.txt",
         model_digest=DIGEST,
         retention_until=None,
         embedding=vector(),
@@ -74,7 +72,7 @@ def test_a_row_comes_back_as_it_went_in(writer: MilvusIndexWriter, reader: Milvu
     sent = row(tenant, access=access, retention_until=1_900_000_000_000, span_start=3, span_end=9)
     writer.upsert([sent])
     found = reader.search(sent.embedding, everything(tenant), 1, consistency=Consistency.STRONG)[0]
-    for field in ("access", "sealed_text", "text_sha256", "title", "retention_until", "span_start", "chunk_id"):
+    for field in ("access", "sealed_text", "text_sha256", "retention_until", "span_start", "chunk_id"):
         assert getattr(found, field) == getattr(sent, field)
     assert found.score == pytest.approx(1.0, abs=1e-3)
 

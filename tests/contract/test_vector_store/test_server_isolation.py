@@ -158,8 +158,6 @@ def _row() -> ChunkRow:
         text_sha256=bytes(32),
         span_start=0,
         span_end=1,
-        title="",
-        name="",
         model_digest=DIGEST,
         retention_until=None,
         embedding=np.ones(384, dtype=np.float32),

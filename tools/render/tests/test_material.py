@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from staithe.kernel.crypto.sealing import Opener, SealContext, Sealer
+from staithe.kernel.crypto.sealing import KeyringOpener, KeyringSealer, SealContext
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.errors import ConfigurationError
 from staithe.kernel.lineage import load_trusted_keys
@@ -26,7 +26,7 @@ needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="the 
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("site")
     shutil.copy(ROOT / "topology.yaml", root)
-    make_material(root, ["acme", "other"])
+    make_material(root)
     return root
 
 
@@ -71,6 +71,8 @@ def test_certificates_verify_under_their_own_authority_only(made: Path) -> None:
     assert verifies("milvus", "indexing/milvus.pem")
     assert not verifies("brokers", "kafka-1/client_keystore.pem")
     assert not verifies("brokers", "query/tls.pem")
+    assert verifies("keys", "keys/tls.pem")
+    assert not verifies("listeners", "ingestion/keys.pem")
     assert not verifies("listeners", "query/milvus.pem")
 
 
@@ -79,9 +81,9 @@ def test_keys_work_together(made: Path) -> None:
     home = made / ".secrets"
     trusted = load_trusted_keys(home / "trust" / "lineage.json")
     assert trusted["ingestion"] == Signer.from_file(home / "ingestion" / "signing.key").public_key
-    context = SealContext(purpose="chunk", tenant_id="acme", document_id="d", document_version=1)
-    sealed = Sealer.from_file(home / "embedding" / "keyring.json").seal(context, b"text")
-    assert Opener.from_file(home / "query" / "keyring.json").open(context, sealed) == b"text"
+    context = SealContext(purpose="record", tenant_id="staithe", document_id="topic/0/1", document_version=0)
+    sealed = KeyringSealer.from_file(home / "embedding" / "keyring.json").seal(context, b"text")
+    assert KeyringOpener.from_file(home / "operator" / "keyring.json").open(context, sealed) == b"text"
 
 
 @needs_openssl
@@ -102,26 +104,19 @@ def test_broker_gets_a_salted_verifier_not_the_password(made: Path) -> None:
 @needs_openssl
 def test_existing_secrets_are_never_replaced(made: Path) -> None:
     with pytest.raises(ConfigurationError, match="exists"):
-        make_material(made, ["acme"])
-
-
-def test_no_tenant_is_refused(tmp_path: Path) -> None:
-    shutil.copy(ROOT / "topology.yaml", tmp_path)
-    with pytest.raises(ConfigurationError, match="--tenant"):
-        make_material(tmp_path, [])
-    assert not (tmp_path / ".secrets").exists()
+        make_material(made)
 
 
 def test_missing_openssl_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(ROOT / "topology.yaml", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigurationError, match="OpenSSL 3"):
-        make_material(tmp_path, ["acme"])
+        make_material(tmp_path)
 
 
 @pytest.mark.parametrize("verb", ["write", "check", "secrets"])
 def test_missing_map_is_exit_2(tmp_path: Path, verb: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([verb, str(tmp_path), "--tenant", "acme"]) == 2
+    assert main([verb, str(tmp_path)]) == 2
     assert "topology.yaml" in capsys.readouterr().err
 
 

@@ -59,7 +59,7 @@ def paths(tmp_path: Path) -> StackPaths:
 
 def test_every_principal_has_a_password_of_its_own_in_a_folder_of_its_own(paths: StackPaths) -> None:
     passwords = {kafka_password(paths, principal) for principal in PRINCIPALS}
-    assert len(passwords) == len(PRINCIPALS) == 8
+    assert len(passwords) == len(PRINCIPALS) == 9
     assert all(len(password) == 43 for password in passwords)
     assert {stat.S_IMODE(file.stat().st_mode) for file in paths.secrets.rglob("kafka_password")} == {0o600}
 

@@ -1,9 +1,45 @@
 """Digests that the writer and the reader of an event must compute alike."""
 
 import hashlib
+import json
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 
+from staithe.kernel.errors import Integrity
 from staithe.kernel.events import Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """What a person can read of a document or a chunk; it travels and rests sealed, as UTF-8 JSON."""
+
+    name: str
+    title: str
+    text: str
+
+    def encode(self) -> bytes:
+        """The bytes to seal."""
+        return json.dumps(asdict(self), ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+    @classmethod
+    def decode(cls, opened: bytes) -> "Readable":
+        """What was sealed; raises Integrity when it is something else."""
+        try:
+            fields = json.loads(opened.decode("utf-8", "surrogatepass"))
+            readable = cls(**fields)
+        except (ValueError, TypeError) as error:
+            raise Integrity("sealed bytes are no text of a document", reason_code="SEAL_CONTENT") from error
+        if not all(isinstance(each, str) for each in (readable.name, readable.title, readable.text)):
+            raise Integrity("sealed bytes are no text of a document", reason_code="SEAL_CONTENT")
+        return readable
+
+    def digest(self) -> bytes:
+        """As `text_digest`."""
+        return text_digest(name=self.name, title=self.title, text=self.text)
+
+
+NOTHING_TO_READ = Readable("", "", "")
+"""What an erasure carries."""
 
 
 def text_digest(*, name: str, title: str, text: str) -> bytes:

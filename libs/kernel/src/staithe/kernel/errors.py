@@ -2,6 +2,7 @@
 
     StaitheError
     ├── InvalidEvent         this event can never succeed   → dead letter, neighbours go on
+    ├── Erased               its document was erased        → ends here, audited; nothing is written
     ├── Unavailable          a dependency cannot answer now → retry in place, nothing is skipped
     ├── AccessDenied         a peer refused our identity    → stop, audit, alert
     ├── Integrity            a proof does not hold          → stop, audit, alert
@@ -37,6 +38,12 @@ class InvalidEvent(StaitheError):
     """The event can never be processed; it goes to the dead-letter topic of its input."""
 
     default_reason_code = "INVALID_EVENT"
+
+
+class Erased(StaitheError):
+    """The event is about a version that was erased: it ends here, and only its audit event says so."""
+
+    default_reason_code = "DOCUMENT_ERASED"
 
 
 class Unavailable(StaitheError):

@@ -50,6 +50,7 @@ class DocumentSubmitted:
     name: str = ""
     content_type: str = ""
     content: bytes = b""
+    sealed_content: bytes = b""
 
     @property
     def key(self) -> bytes:
@@ -79,10 +80,9 @@ class DocumentEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentIngested(DocumentEvent):
-    """`documents.ingested.v1`: parsed and versioned; the text is sealed for sanitization."""
+    """`documents.ingested.v1`: parsed and versioned; what can be read is sealed for sanitization."""
 
     source: str
-    name: str
     content_type: str
     sealed_text: bytes
     signals: Mapping[str, int] = field(default_factory=dict)
@@ -90,13 +90,11 @@ class DocumentIngested(DocumentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentSanitized(DocumentEvent):
-    """`documents.sanitized.v1`: the text is safe to index."""
+    """`documents.sanitized.v1`: the text is safe to index, and sealed for embedding."""
 
     source: str
-    name: str
-    title: str
     content_type: str
-    text: str
+    sealed_text: bytes
     findings: Mapping[str, int] = field(default_factory=dict)
     policy_sha256: bytes
 
@@ -106,7 +104,6 @@ class DocumentQuarantined(DocumentEvent):
     """`documents.quarantined.v1`: held until somebody has looked at it."""
 
     source: str
-    name: str
     content_type: str
     reason_codes: tuple[str, ...]
     sealed_text: bytes
@@ -131,8 +128,6 @@ class ChunksEmbedded(DocumentEvent):
     """`chunks.embedded.v1`: all chunks of one version, so that it is indexed whole or not at all."""
 
     source: str
-    name: str
-    title: str
     model_digest: bytes
     dimensions: int
     chunks: tuple[Chunk, ...] = ()
@@ -225,6 +220,8 @@ class DeadLettered:
     record_bytes: int
     traceparent: str = ""
     sealed_format: int = 1
+    tenant_id: str = ""
+    document_id: str = ""
 
     @property
     def place(self) -> str:

@@ -132,15 +132,17 @@ def _route(request: web.Request) -> str:
 
 
 async def serve_https(
-    application: web.Application, *, host: str, port: int, certificate_file: Path, private_key_file: Path
-) -> web.AppRunner:
-    """Serve over TLS 1.3; the caller cleans the returned runner up."""
+    application: web.Application, *, host: str, port: int, certificate_file: Path, private_key_file: Path,
+    clients_ca_file: Path | None = None,
+) -> web.AppRunner:  # fmt: skip
+    """Serve over TLS 1.3, where `clients_ca_file` is given to its clients only; the caller cleans the runner up."""
     runner = web.AppRunner(
         application, access_log=None, max_field_size=HTTP_HEADER_BYTES_MAX, max_line_size=HTTP_HEADER_BYTES_MAX,
         shutdown_timeout=DRAIN_SECONDS, keepalive_timeout=30.0,
     )  # fmt: skip
     await runner.setup()
-    await _BoundedSite(runner, host, port, ssl_context=server_context(certificate_file, private_key_file)).start()
+    context = server_context(certificate_file, private_key_file, clients_ca_file)
+    await _BoundedSite(runner, host, port, ssl_context=context).start()
     return runner
 
 

@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from staithe.kernel.errors import ConfigurationError
 
 DEAD_LETTER_SUFFIX = ".dlq"
+KEYRING_PURPOSE: Final = "record"
+"""The one purpose whose keys are in files: records that name no document."""
 
 _PRINCIPAL_NAME: Final = re.compile("[a-z][a-z0-9_]{0,31}")
 """No `*`, which Kafka reads as everybody; no hyphen, because the prefix `<name>-` must belong to one service only."""
@@ -54,9 +56,23 @@ class Listener(_Strict):
     """Ports a service serves, as offsets from the local stack's base port."""
 
     https: int | None = None
+    keys: int | None = Field(default=None, description="HTTPS for services with client certificates.")
 
 
-class Service(_Strict):
+class KeyRights(_Strict):
+    """What somebody may ask the key service for."""
+
+    seals: tuple[str, ...] = ()
+    opens: tuple[str, ...] = ()
+    shreds: bool = False
+
+    @property
+    def asks_keys(self) -> bool:
+        """Whether it is a client of the key service; the operator's own keyring needs none."""
+        return self.shreds or bool({*self.seals, *self.opens} - {KEYRING_PURPOSE})
+
+
+class Service(KeyRights):
     """One of the services: what it reads, writes, serves, seals and opens."""
 
     consumes: tuple[str, ...] = ()
@@ -64,8 +80,6 @@ class Service(_Strict):
     produces: tuple[str, ...] = ()
     transactional: bool = True
     serves: Listener = Listener()
-    seals: tuple[str, ...] = ()
-    opens: tuple[str, ...] = ()
     milvus: Literal["read", "write"] | None = None
 
     def writes(self) -> tuple[str, ...]:
@@ -73,7 +87,7 @@ class Service(_Strict):
         return (*self.produces, *(topic + DEAD_LETTER_SUFFIX for topic in self.consumes))
 
 
-class Principal(_Strict):
+class Principal(KeyRights):
     """A person or machine outside the services."""
 
     superuser: bool = False
@@ -153,6 +167,16 @@ class Topology(_Strict):
         overlap = self.services.keys() & self.principals.keys()
         if overlap:
             raise ValueError(f"{min(overlap)} is both a service and a principal")
+        return self
+
+    @model_validator(mode="after")
+    def _every_purpose_has_one_opener(self) -> "Topology":
+        everybody = {**self.services, **self.principals}
+        openers = [purpose for each in everybody.values() for purpose in each.opens]
+        sealed = {purpose for each in everybody.values() for purpose in each.seals}
+        for purpose in sorted({*openers, *sealed}):
+            if openers.count(purpose) != 1:
+                raise ValueError(f"the purpose {purpose} must be opened by exactly one service or principal")
         return self
 
     def all_topics(self) -> Iterator[Topic]:

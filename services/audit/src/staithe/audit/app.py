@@ -10,7 +10,7 @@ from staithe.audit.dedup import EventIndex
 from staithe.audit.log import TransparencyLog
 from staithe.audit.settings import AuditSettings
 from staithe.audit.stage import AppendStage
-from staithe.kernel.crypto.sealing import Sealer
+from staithe.kernel.crypto.sealing import KeyringSealer
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.errors import StaitheError
 from staithe.kernel.faust_app import FaustStream
@@ -32,7 +32,7 @@ class AuditApplication:
         self._runtime, self._settings = runtime, settings
         # One thread: the log and its index belong to it, and disk syncs stay off the event loop.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="log")
-        self._codec, self._sealer = event_codec(settings), Sealer.from_file(settings.keyring_file)
+        self._codec, self._sealer = event_codec(settings), KeyringSealer.from_file(settings.keyring_file)
         self._tree_size = runtime.metrics.gauge("log_entries", "Entries in the published log.")
         self._duplicates = runtime.metrics.counter("duplicates_total", "Events that the log already had.")
         self._consumer: AuditConsumer | None = None

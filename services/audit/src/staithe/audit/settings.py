@@ -10,7 +10,7 @@ from staithe.kernel.settings import ServiceSettings
 class AuditSettings(ServiceSettings):
     """Settings `STAITHE_AUDIT_…`."""
 
-    keyring_file: Path = Field(description="Keyring: seals `dead-letter`.")
+    keyring_file: Path = Field(description="Keyring: seals `record` to the operator.")
     signing_key_file: Path = Field(description="Ed25519 seed that signs checkpoints.")
     log_dir: Path = Field(description="Folder of the log (tlog-tiles).")
     index_file: Path = Field(description="SQLite index of event ids; rebuilt from the log when it is gone.")

@@ -7,12 +7,14 @@ import numpy.typing as npt
 
 from staithe.embedding.settings import EmbeddingSettings
 from staithe.embedding.stage import EmbeddingStage
-from staithe.kernel.crypto.sealing import Sealer
+from staithe.kernel.crypto.sealing import KeyringSealer
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.lineage import LineageAuthor, LineageVerifier, load_trusted_keys
 from staithe.kernel.service import Application, Runtime
 from staithe.kernel.stream.assembly import StreamApplication, event_codec, stream_for
 from staithe.kernel.version import code_version
+from staithe.keys.client.sealing import VersionOpener, VersionSealer
+from staithe.keys.client.service import KeyServiceClient
 from staithe.vectors.chunks import Chunk, ChunkLimits, chunk_text
 from staithe.vectors.clip import under_title
 from staithe.vectors.model.encoder import Encoder, load_encoder
@@ -39,16 +41,17 @@ class ModelEncoder:
 
 def build(runtime: Runtime, settings: EmbeddingSettings) -> Application:
     """The service, not yet started; raises Integrity when the model is not the pinned one."""
+    keys = KeyServiceClient(settings.key_service())
+    sealer = VersionSealer(keys, runtime.clock, KeyringSealer.from_file(settings.keyring_file))
     stage = EmbeddingStage(
         ModelEncoder(load_encoder(model_paths(settings.model_cache_dir))),
-        sealer=Sealer.from_file(settings.keyring_file),
+        opener=VersionOpener(keys, runtime.clock),
+        sealer=sealer,
         verifier=LineageVerifier(expected=("ingestion", "sanitization"), keys=load_trusted_keys(settings.trust_file)),
         author=LineageAuthor(
             service=SERVICE, code_version=code_version(SERVICE), signer=Signer.from_file(settings.signing_key_file)
         ),
         clock=runtime.clock,
     )
-    stream = stream_for(
-        runtime, stage, event_codec(settings), keyring_file=settings.keyring_file, concurrency=settings.concurrency
-    )
+    stream = stream_for(runtime, stage, event_codec(settings), sealer=sealer, concurrency=settings.concurrency)
     return StreamApplication(stream)

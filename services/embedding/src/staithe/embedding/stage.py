@@ -1,4 +1,4 @@
-"""Embeds one document version: verify, cut into chunks, embed each, seal each text to the query service."""
+"""Embeds one document version: open, verify, cut into chunks, embed each, seal each text to the query service."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,17 +8,19 @@ import numpy.typing as npt
 
 from staithe.kernel.audit_events import AuditAuthor
 from staithe.kernel.clock import Clock
-from staithe.kernel.content import chunks_digest, text_digest
-from staithe.kernel.crypto.sealing import SealContext, Sealer
-from staithe.kernel.errors import InvalidEvent
+from staithe.kernel.content import NOTHING_TO_READ, Readable, chunks_digest
+from staithe.kernel.crypto.sealing import Opener, SealContext, Sealer
+from staithe.kernel.errors import Integrity, InvalidEvent
 from staithe.kernel.events import Chunk, ChunksEmbedded, DocumentSanitized, Event
 from staithe.kernel.ids import new_event_id
 from staithe.kernel.lineage import LineageAuthor, LineageVerifier, sha256
 from staithe.kernel.stream.settle import AUDIT_TOPIC, Emit
 from staithe.kernel.telemetry import Headers, traceparent_of
+from staithe.kernel.vocabulary import Operation
 from staithe.vectors.chunks import Chunk as TextChunk
 
 EMBEDDED_TOPIC = "chunks.embedded.v1"
+SANITIZED_PURPOSE = "sanitized"
 CHUNK_PURPOSE = "chunk"
 
 
@@ -41,24 +43,26 @@ class EmbeddingStage:
     """documents.sanitized.v1 → chunks.embedded.v1."""
 
     def __init__(
-        self, encoder: ChunkEncoder, *, sealer: Sealer, verifier: LineageVerifier, author: LineageAuthor, clock: Clock
-    ) -> None:
-        self._encoder, self._sealer, self._verifier, self._author = encoder, sealer, verifier, author
-        self._clock = clock
+        self, encoder: ChunkEncoder, *, opener: Opener, sealer: Sealer, verifier: LineageVerifier,
+        author: LineageAuthor, clock: Clock,
+    ) -> None:  # fmt: skip
+        self._encoder, self._opener, self._sealer = encoder, opener, sealer
+        self._verifier, self._author, self._clock = verifier, author, clock
         self._audit = AuditAuthor("embedding", clock)
 
     def __call__(self, event: Event, headers: Headers) -> Sequence[Emit]:
         if not isinstance(event, DocumentSanitized):
             raise InvalidEvent("not a DocumentSanitized", reason_code="EVENT_TYPE")
-        before = text_digest(name=event.name, title=event.title, text=event.text)
+        readable = self._open(event)
+        before = readable.digest()
         self._verifier.verify(event, output_sha256=before)
-        chunks = tuple(self._embed(event, each) for each in self._encoder.chunks(event.text))
+        chunks = tuple(self._embed(event, readable, each) for each in self._encoder.chunks(readable.text))
         after = chunks_digest(self._encoder.model_digest, chunks)
         embedded = ChunksEmbedded(
             event_id=new_event_id(self._clock.now_ms()), tenant_id=event.tenant_id, document_id=event.document_id,
             document_version=event.document_version, operation=event.operation, occurred_at=event.occurred_at,
             access=event.access, retention_until=event.retention_until, residency=event.residency,
-            content_sha256=event.content_sha256, source=event.source, name=event.name, title=event.title,
+            content_sha256=event.content_sha256, source=event.source,
             model_digest=self._encoder.model_digest, dimensions=_dimensions(chunks), chunks=chunks,
             lineage=self._author.extended(event, event.lineage, input_sha256=before, output_sha256=after),
         )  # fmt: skip
@@ -68,15 +72,25 @@ class EmbeddingStage:
         )  # fmt: skip
         return [Emit(EMBEDDED_TOPIC, embedded), Emit(AUDIT_TOPIC, audit)]
 
-    def _embed(self, event: DocumentSanitized, chunk: TextChunk) -> Chunk:
-        text = chunk.text.encode()
+    def _open(self, event: DocumentSanitized) -> Readable:
+        if event.operation is Operation.ERASE:
+            return NOTHING_TO_READ
+        context = SealContext(SANITIZED_PURPOSE, event.tenant_id, event.document_id, event.document_version)
+        try:
+            return Readable.decode(self._opener.open(context, event.sealed_text))
+        except Integrity as error:
+            raise InvalidEvent("the sealed text does not open", reason_code="SEAL_BROKEN") from error
+
+    def _embed(self, event: DocumentSanitized, readable: Readable, chunk: TextChunk) -> Chunk:
+        """The title and name go with each chunk, sealed: the index holds nothing that can be read."""
         context = SealContext(
             CHUNK_PURPOSE, event.tenant_id, event.document_id, event.document_version, str(chunk.ordinal)
         )
         return Chunk(
-            ordinal=chunk.ordinal, span_start=chunk.span_start, span_end=chunk.span_end, text_sha256=sha256(text),
-            sealed_text=self._sealer.seal(context, text),
-            embedding=self._encoder.encode(event.title, chunk.text).astype("<f4").tobytes(),
+            ordinal=chunk.ordinal, span_start=chunk.span_start, span_end=chunk.span_end,
+            text_sha256=sha256(chunk.text.encode()),
+            sealed_text=self._sealer.seal(context, Readable(readable.name, readable.title, chunk.text).encode()),
+            embedding=self._encoder.encode(readable.title, chunk.text).astype("<f4").tobytes(),
         )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 from staithe.indexing.settings import IndexingSettings
 from staithe.indexing.stage import CURRENT_TOPIC, IndexingStage
+from staithe.kernel.crypto.sealing import KeyringSealer
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.errors import StaitheError
 from staithe.kernel.lineage import LineageAuthor, LineageVerifier, load_trusted_keys
@@ -13,6 +14,8 @@ from staithe.kernel.stream.client import KafkaAccess
 from staithe.kernel.stream.runtime import StreamRuntime
 from staithe.kernel.stream.table import CurrentTable
 from staithe.kernel.version import code_version
+from staithe.keys.client.sealing import VersionSealer
+from staithe.keys.client.service import KeyServiceClient
 from staithe.vectors.model.pins import DIMENSIONS, model_digest
 from staithe.vectors.store import MilvusConnection, MilvusIndexWriter
 
@@ -55,7 +58,7 @@ class IndexingApplication:
 
 def build(runtime: Runtime, settings: IndexingSettings) -> Application:
     """The service, not yet started."""
-    codec = event_codec(settings)
+    codec, keys = event_codec(settings), KeyServiceClient(settings.key_service())
     digest = model_digest()
     writer = MilvusIndexWriter(MilvusConnection(settings.milvus_address()), digest, clock=runtime.clock)
     table = CurrentTable(KafkaAccess.of(SERVICE, settings), codec, topic=CURRENT_TOPIC, logger=runtime.logger)
@@ -70,5 +73,6 @@ def build(runtime: Runtime, settings: IndexingSettings) -> Application:
         clock=runtime.clock,
     )  # fmt: skip
 
-    stream = stream_for(runtime, stage, codec, keyring_file=settings.keyring_file, on_assigned=table.catch_up)
+    sealer = VersionSealer(keys, runtime.clock, KeyringSealer.from_file(settings.keyring_file))
+    stream = stream_for(runtime, stage, codec, sealer=sealer, on_assigned=table.catch_up)
     return IndexingApplication(stream, table, writer)

@@ -102,9 +102,8 @@ class IndexingStage:
             chunk_id=chunk_id(event.tenant_id, event.document_id, event.document_version, ordinal),
             tenant_id=event.tenant_id, document_id=event.document_id, document_version=event.document_version,
             ordinal=ordinal, access=event.access, sealed_text=chunk.sealed_text, text_sha256=chunk.text_sha256,
-            span_start=chunk.span_start, span_end=chunk.span_end, title=event.title, name=event.name,
-            model_digest=event.model_digest, retention_until=event.retention_until,
-            embedding=np.frombuffer(chunk.embedding, "<f4"),
+            span_start=chunk.span_start, span_end=chunk.span_end, model_digest=event.model_digest,
+            retention_until=event.retention_until, embedding=np.frombuffer(chunk.embedding, "<f4"),
         )  # fmt: skip
 
     @staticmethod

@@ -9,8 +9,8 @@ from staithe.ingestion.http.routes import UploadRoutes
 from staithe.ingestion.parsers.sandbox import ParserPool
 from staithe.ingestion.parsers.sniff import SUPPORTED
 from staithe.ingestion.settings import IngestionSettings
-from staithe.ingestion.stage import DOCUMENT_PURPOSE, IngestionStage
-from staithe.kernel.crypto.sealing import Sealer
+from staithe.ingestion.stage import IngestionStage
+from staithe.kernel.crypto.sealing import KeyringSealer, Sealer
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.errors import StaitheError
 from staithe.kernel.http import api_application, serve_https
@@ -27,6 +27,8 @@ from staithe.kernel.stream.runtime import StreamRuntime
 from staithe.kernel.stream.table import CurrentTable, LatestTable
 from staithe.kernel.tls import client_context
 from staithe.kernel.version import code_version
+from staithe.keys.client.sealing import VersionOpener, VersionSealer
+from staithe.keys.client.service import KeyServiceClient
 
 SERVICE = "ingestion"
 CURRENT_TOPIC = "documents.current.v1"
@@ -97,19 +99,22 @@ class IngestionApplication:
 
 def build(runtime: Runtime, settings: IngestionSettings) -> Application:
     """The service, not yet started."""
-    codec, sealer = event_codec(settings), Sealer.from_file(settings.keyring_file)
+    codec, keys = event_codec(settings), KeyServiceClient(settings.key_service())
+    sealer = VersionSealer(keys, runtime.clock, KeyringSealer.from_file(settings.keyring_file))
     access = KafkaAccess.of(SERVICE, settings)
     parsers = ParserPool(settings.parser_children)
     author = LineageAuthor(
         service=SERVICE, code_version=code_version(SERVICE), signer=Signer.from_file(settings.signing_key_file)
     )
-    stage = IngestionStage(parsers, sealer=sealer, author=author, clock=runtime.clock)
+    stage = IngestionStage(
+        parsers, opener=VersionOpener(keys, runtime.clock), sealer=sealer, author=author, clock=runtime.clock
+    )
     tables = Tables(access, codec, runtime)
     publisher = Publisher(access, codec)
     return IngestionApplication(
         settings, parsers=parsers, tables=tables, publisher=publisher,
         stream=stream_for(
-            runtime, stage, codec, keyring_file=settings.keyring_file, concurrency=settings.parser_children
+            runtime, stage, codec, sealer=sealer, concurrency=settings.parser_children
         ),
         api=_api(runtime, settings, publisher, tables, sealer),
     )  # fmt: skip
@@ -122,8 +127,8 @@ def _api(
     verifier = TokenVerifier(issuer_url=settings.issuer_url, audience=settings.audience, keys=keys, clock=runtime.clock)
     api = api_application(verifier=verifier, logger=runtime.logger, open_paths=())
     routes = UploadRoutes(
-        publisher, tables.current, tables.refused, tenants=sealer.tenants(DOCUMENT_PURPOSE),
-        content_types=frozenset(SUPPORTED), clock=runtime.clock,
+        publisher, tables.current, tables.refused, sealer=sealer, content_types=frozenset(SUPPORTED),
+        clock=runtime.clock,
     )  # fmt: skip
     routes.add_to(api)
     return api

@@ -5,10 +5,11 @@ from pathlib import Path
 from pydantic import Field
 
 from staithe.kernel.settings import HttpsSettings, LineageSettings, ServiceSettings
+from staithe.keys.client.settings import KeyServiceSettings
 
 
-class IngestionSettings(ServiceSettings, HttpsSettings, LineageSettings):
+class IngestionSettings(ServiceSettings, HttpsSettings, LineageSettings, KeyServiceSettings):
     """Settings `STAITHE_INGESTION_…`."""
 
-    keyring_file: Path = Field(description="Keyring: seals `document` and `dead-letter`.")
+    keyring_file: Path = Field(description="Keyring: seals `record` to the operator.")
     parser_children: int = Field(default=2, ge=1, le=16, description="Limited child processes that parse.")

@@ -1,15 +1,15 @@
 """Ingests one submitted document: check, parse in the limited child, hash, version, seal for sanitization."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from staithe.ingestion.policy import check_submitted, version_of
+from staithe.ingestion.submission import opened
 from staithe.kernel.audit_events import AuditAuthor
 from staithe.kernel.clock import Clock
-from staithe.kernel.content import text_digest
-from staithe.kernel.crypto.sealing import SealContext, Sealer
+from staithe.kernel.content import NOTHING_TO_READ, Readable
+from staithe.kernel.crypto.sealing import Opener, SealContext, Sealer
 from staithe.kernel.errors import InvalidEvent
 from staithe.kernel.events import DocumentIngested, DocumentSubmitted, Event
 from staithe.kernel.ids import new_event_id
@@ -54,13 +54,15 @@ class _Erased:
 class IngestionStage:
     """documents.submitted.v1 → documents.ingested.v1."""
 
-    def __init__(self, parser: Parser, *, sealer: Sealer, author: LineageAuthor, clock: Clock) -> None:
-        self._parser, self._sealer, self._author, self._clock = parser, sealer, author, clock
+    def __init__(self, parser: Parser, *, opener: Opener, sealer: Sealer, author: LineageAuthor, clock: Clock) -> None:
+        self._parser, self._opener, self._sealer = parser, opener, sealer
+        self._author, self._clock = author, clock
         self._audit = AuditAuthor("ingestion", clock)
 
     def __call__(self, event: Event, headers: Headers) -> Sequence[Emit]:
         if not isinstance(event, DocumentSubmitted):
             raise InvalidEvent("not a DocumentSubmitted", reason_code="EVENT_TYPE")
+        event = opened(event, self._opener)
         event = replace(
             event,
             access=check_submitted(event, now_ms=self._clock.now_ms()),
@@ -85,19 +87,23 @@ class IngestionStage:
     def _ingested(self, event: DocumentSubmitted, parsed: Parsed) -> DocumentIngested:
         assert event.access is not None  # noqa: S101 - __call__ has put the checked labels in
         title, content_sha256 = parsed.title or event.name, sha256(event.content)
+        readable = (
+            NOTHING_TO_READ
+            if event.operation is Operation.ERASE
+            else Readable(event.name, title if parsed.text else "", parsed.text)
+        )
         ingested = DocumentIngested(
             event_id=new_event_id(self._clock.now_ms()), tenant_id=event.tenant_id, document_id=event.document_id,
             document_version=event.document_version, operation=event.operation, occurred_at=event.occurred_at,
             access=event.access, retention_until=event.retention_until, residency=event.residency,
-            content_sha256=content_sha256, source=event.source, name=event.name, content_type=parsed.content_type,
-            sealed_text=self._sealed(event, title, parsed.text), signals=parsed.signals,
+            content_sha256=content_sha256, source=event.source, content_type=parsed.content_type,
+            sealed_text=self._sealed(event, readable), signals=parsed.signals,
         )  # fmt: skip
-        digest = text_digest(name=event.name, title=title if parsed.text else "", text=parsed.text)
-        lineage = self._author.extended(ingested, (), input_sha256=content_sha256, output_sha256=digest)
+        lineage = self._author.extended(ingested, (), input_sha256=content_sha256, output_sha256=readable.digest())
         return replace(ingested, lineage=lineage)
 
-    def _sealed(self, event: DocumentSubmitted, title: str, text: str) -> bytes:
+    def _sealed(self, event: DocumentSubmitted, readable: Readable) -> bytes:
         if event.operation is Operation.ERASE:
             return b""
         context = SealContext(DOCUMENT_PURPOSE, event.tenant_id, event.document_id, event.document_version)
-        return self._sealer.seal(context, json.dumps({"title": title, "text": text}).encode())
+        return self._sealer.seal(context, readable.encode())

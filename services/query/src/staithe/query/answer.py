@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from staithe.kernel.content import Readable
 from staithe.query import lexical
 from staithe.query.limits import SENTENCES_CITED_MAX, SENTENCES_ENCODED_MAX, SENTENCES_SHORTLISTED_MAX
 from staithe.query.ports import Vector
@@ -47,6 +48,7 @@ class Passage:
     """Retrieved text of one document: `text` begins at `start` of its sanitized text; `score` is its best chunk's."""
 
     chunk: StoredChunk
+    readable: Readable
     start: int
     text: str
     score: float
@@ -79,6 +81,8 @@ class Citation:
     """A quotation and where it stands: `quote` is characters `start` to `end` of the document's sanitized text."""
 
     chunk: StoredChunk
+    title: str
+    name: str
     start: int
     end: int
     quote: str
@@ -176,11 +180,17 @@ def compose(question_vector: Vector, listed: Sequence[Shortlisted], context_vect
             break
         if not any(_repeats(candidate, other) for _, other in chosen):
             chosen.append((score, candidate))
-    citations = tuple(
-        Citation(each.passage.chunk, each.start, each.end, each.quote, round(score, 4)) for score, each in chosen
-    )
+    citations = tuple(_cited(each, score) for score, each in chosen)
     sentences = tuple(AnswerSentence(_readable(each.quote), (place,)) for place, each in enumerate(citations))
     return Answer(sentences, citations, round(support, 4))
+
+
+def _cited(candidate: Candidate, score: float) -> Citation:
+    passage = candidate.passage
+    return Citation(
+        passage.chunk, passage.readable.title, passage.readable.name, candidate.start, candidate.end, candidate.quote,
+        round(score, 4),
+    )  # fmt: skip
 
 
 def _statements(passage: Passage) -> Iterator[tuple[Sentence, str]]:
@@ -199,7 +209,7 @@ def _statements(passage: Passage) -> Iterator[tuple[Sentence, str]]:
 
 
 def _context(passage: Passage, heading: str) -> str:
-    title = passage.chunk.title or passage.chunk.name
+    title = passage.readable.title or passage.readable.name
     parts = [title] if heading == title or not heading else [title, heading]
     return ". ".join(filter(None, parts))[:CONTEXT_CHARACTERS_MAX]
 

@@ -7,7 +7,6 @@ from typing import Final
 
 from aiohttp import web
 
-from staithe.kernel.crypto.sealing import Opener
 from staithe.kernel.errors import ConfigurationError, StaitheError
 from staithe.kernel.http import serve_https
 from staithe.kernel.identity.verify import DiscoveredKeys, TokenVerifier
@@ -17,6 +16,8 @@ from staithe.kernel.stream.client import KafkaAccess
 from staithe.kernel.stream.producer import Publisher
 from staithe.kernel.stream.table import CurrentTable
 from staithe.kernel.tls import client_context
+from staithe.keys.client.sealing import VersionOpener
+from staithe.keys.client.service import KeyServiceClient
 from staithe.query import limits
 from staithe.query.audit import SERVICE, AuditTrail, KeyedDigest
 from staithe.query.clip import ClippingEncoder
@@ -96,7 +97,8 @@ def build(runtime: Runtime, settings: QuerySettings) -> QueryApp:
     """The service for these settings; raises ConfigurationError or Integrity when a file is not usable."""
     clock, metrics, logger = runtime.clock, runtime.metrics, runtime.logger
     access, codec = KafkaAccess.of(SERVICE, settings), event_codec(settings)
-    current = CurrentTable(access, codec, topic=CURRENT_TOPIC, logger=logger)
+    opener = VersionOpener(KeyServiceClient(settings.key_service()), clock)
+    current = CurrentTable(access, codec, topic=CURRENT_TOPIC, logger=logger, on_erased=opener.forget)
     runtime.health.add("current_documents", current.caught_up)
     encoding = BoundedWorker("encoding", threads=limits.ENCODE_THREADS, waiting_max=limits.ENCODE_WAITING_MAX)
     searching = BoundedWorker("searching", threads=limits.SEARCH_THREADS, waiting_max=limits.SEARCH_WAITING_MAX)
@@ -104,8 +106,7 @@ def build(runtime: Runtime, settings: QuerySettings) -> QueryApp:
     encoder = ClippingEncoder(load_encoder(model_paths(settings.model_cache_dir)))
     reader = MilvusIndexReader(MilvusConnection(milvus_address(settings)), encoder.model_digest)
     stage = QueryStage(
-        encoder=encoder, index=reader,
-        opener=Opener.from_file(settings.keyring_file), current=current, clock=clock, metrics=metrics,
+        encoder=encoder, index=reader, opener=opener, current=current, clock=clock, metrics=metrics,
         encoding=encoding, searching=searching,
     )  # fmt: skip
     publisher = Publisher(access, codec)

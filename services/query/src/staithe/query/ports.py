@@ -3,7 +3,7 @@
 Every method may block unless it says otherwise, so the service calls them on bounded threads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -54,8 +54,12 @@ class ChunkIndex(Protocol):
 class ChunkOpener(Protocol):
     """Opens sealed chunk text."""
 
+    def prepare(self, blobs: Iterable[tuple[SealContext, bytes]]) -> None:
+        """Fetch the keys of all of them at once; raises Unavailable, and leaves what has no key for `open` to say."""
+        ...
+
     def open(self, context: SealContext, sealed: bytes) -> bytes:
-        """The plaintext; raises Integrity when the blob was not sealed for this context."""
+        """The plaintext; raises Integrity when it was not sealed for this context, Erased, Unavailable."""
         ...
 
 

@@ -1,9 +1,10 @@
 """Opens chunks and puts texts together by their spans. Pure but for the opener it is given."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from staithe.kernel.content import Readable
 from staithe.kernel.crypto.sealing import SealContext
 from staithe.kernel.errors import Integrity, Unavailable
 from staithe.query.limits import CONTENT_GAP_CHARACTERS_MAX
@@ -25,22 +26,31 @@ class Piece:
         return self.start + len(self.text)
 
 
-def open_chunk(opener: ChunkOpener, chunk: StoredChunk) -> str:
-    """The chunk's text.
+def prepare_chunks(opener: ChunkOpener, chunks: Iterable[StoredChunk]) -> None:
+    """Have the keys of all `chunks` at hand, in one request; raises Unavailable when they cannot be had now."""
+    opener.prepare((_context(each), each.sealed_text) for each in chunks)
 
-    Raises Integrity when it does not open as this chunk, or is not the text its digest and span promise.
+
+def open_chunk(opener: ChunkOpener, chunk: StoredChunk) -> Readable:
+    """The chunk's text, under its document's title and name.
+
+    Raises Integrity when it does not open as this chunk, or is not the text its digest and span promise; Erased when
+    its key was destroyed, and Unavailable when that cannot be had now.
     """
-    context = SealContext(CHUNK_PURPOSE, chunk.tenant_id, chunk.document_id, chunk.document_version, str(chunk.ordinal))
-    opened = opener.open(context, chunk.sealed_text)
-    if hashlib.sha256(opened).digest() != chunk.text_sha256:
-        raise Integrity("a chunk's text does not have its digest", reason_code="CHUNK_DIGEST_MISMATCH")
+    opened = Readable.decode(opener.open(_context(chunk), chunk.sealed_text))
     try:
-        text = opened.decode()
-    except UnicodeDecodeError as error:
-        raise Integrity("a chunk's text is not UTF-8", reason_code="CHUNK_NOT_TEXT") from error
-    if chunk.span_start < 0 or chunk.span_end - chunk.span_start != len(text):
+        digest = hashlib.sha256(opened.text.encode()).digest()
+    except UnicodeEncodeError as error:
+        raise Integrity("a chunk's text is not Unicode", reason_code="CHUNK_NOT_TEXT") from error
+    if digest != chunk.text_sha256:
+        raise Integrity("a chunk's text does not have its digest", reason_code="CHUNK_DIGEST_MISMATCH")
+    if chunk.span_start < 0 or chunk.span_end - chunk.span_start != len(opened.text):
         raise Integrity("a chunk's text does not have its length", reason_code="CHUNK_SPAN_MISMATCH")
-    return text
+    return opened
+
+
+def _context(chunk: StoredChunk) -> SealContext:
+    return SealContext(CHUNK_PURPOSE, chunk.tenant_id, chunk.document_id, chunk.document_version, str(chunk.ordinal))
 
 
 def stitch(pieces: Sequence[Piece]) -> tuple[Piece, ...]:

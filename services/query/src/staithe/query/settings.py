@@ -6,14 +6,14 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from staithe.kernel.settings import HttpsSettings, ServiceSettings
+from staithe.keys.client.settings import KeyServiceSettings
 
 
-class QuerySettings(HttpsSettings, ServiceSettings):
+class QuerySettings(HttpsSettings, ServiceSettings, KeyServiceSettings):
     """What the query service needs beyond what every service has."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid")
 
-    keyring_file: Path = Field(description="Keyring with the private keys that open chunks.")
     model_cache_dir: Path = Field(description="Cache folder in which the prepared model lies; its hashes are verified.")
     milvus_uri: str = Field(description="http://127.0.0.1:port of a local Milvus Lite, or https://host:port.")
     milvus_user: str = Field(default="", description="User with read rights only; needed on a server with users.")

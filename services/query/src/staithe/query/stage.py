@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from staithe.kernel.clock import Clock
-from staithe.kernel.errors import Integrity, Unavailable
+from staithe.kernel.content import Readable
+from staithe.kernel.errors import Erased, Integrity, Unavailable
 from staithe.kernel.events import DocumentCurrent
 from staithe.kernel.identity.caller import Caller
 from staithe.kernel.telemetry import Metrics
@@ -19,7 +20,7 @@ from staithe.query import limits
 from staithe.query.answer import Answer, Passage, candidates, compose, shortlist
 from staithe.query.policy import Refusal, refuse_chunk, refuse_document, refuse_erasure
 from staithe.query.ports import ChunkIndex, ChunkOpener, CurrentDocuments, TextEncoder, Vector
-from staithe.query.reading import Piece, open_chunk, stitch, whole_text
+from staithe.query.reading import Piece, open_chunk, prepare_chunks, stitch, whole_text
 from staithe.query.worker import BoundedWorker
 from staithe.vectors.store.filters import permitted
 from staithe.vectors.store.rows import Hit, StoredChunk
@@ -38,7 +39,19 @@ class Found:
     """A chunk that may be shown, opened and checked."""
 
     hit: Hit
-    text: str
+    readable: Readable
+
+    @property
+    def title(self) -> str:
+        return self.readable.title
+
+    @property
+    def name(self) -> str:
+        return self.readable.name
+
+    @property
+    def text(self) -> str:
+        return self.readable.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +133,11 @@ class QueryStage:
             raise Unavailable("the document changed meanwhile; try again", reason_code="DOCUMENT_CHANGED")
         refuse = self._refusals(caller)
         chunks = [each for each in fetched if refuse(each) is None]
-        pieces = [Piece(each.span_start, open_chunk(self._opener, each)) for each in chunks]
+        prepare_chunks(self._opener, chunks)
+        try:
+            pieces = [Piece(each.span_start, open_chunk(self._opener, each).text) for each in chunks]
+        except Erased:
+            raise Hidden(Refusal.ERASED) from None
         return whole_text(pieces, [each.ordinal for each in chunks], chunk_count=current.chunk_count)
 
     async def _retrieve(self, caller: Caller, vector: Vector, limit: int) -> Retrieved:
@@ -130,7 +147,7 @@ class QueryStage:
         for _ in range(limits.FETCH_ROUNDS_MAX):
             self._rounds.inc()
             hits = await self._searching.run(self._index.search, vector, wanted, fetch)
-            retrieved, dropped = self._sift(caller, hits, limit)
+            retrieved, dropped = await self._searching.run(self._sift, caller, hits, limit)
             if len(retrieved.results) >= limit or len(hits) < fetch or fetch == limits.FETCH_MAX:
                 break
             fetch = min(fetch * limits.FETCH_FACTOR, limits.FETCH_MAX)
@@ -144,16 +161,23 @@ class QueryStage:
         dropped: Counter[Refusal] = Counter()
         per_document: Counter[str] = Counter()
         refuse = self._refusals(caller)
+        permitted_hits = []
         for hit in sorted(hits, key=lambda each: -each.score):
             refusal = refuse(hit)
-            if refusal is not None:
+            if refusal is None:
+                permitted_hits.append(hit)
+            else:
                 dropped[refusal] += 1
-                continue
+        prepare_chunks(self._opener, permitted_hits)
+        for hit in permitted_hits:
             if len(results) == limit or per_document[hit.document_id] == limits.RESULTS_PER_DOCUMENT_MAX:
                 continue
             try:
                 results.append(Found(hit, open_chunk(self._opener, hit)))
                 per_document[hit.document_id] += 1
+            except Erased:
+                # The key went before the news of the erasure came.
+                dropped[Refusal.ERASED] += 1
             except Integrity as error:
                 dropped[Refusal.BROKEN] += 1
                 broken.append(Broken(hit, error.reason_code))
@@ -192,5 +216,5 @@ def passages(results: Sequence[Found]) -> list[Passage]:
         for piece in stitch([Piece(each.hit.span_start, each.text) for each in group]):
             inside = [each for each in group if piece.start <= each.hit.span_start < piece.end]
             best = max(inside, key=lambda each: each.hit.score)
-            joined.append(Passage(best.hit, piece.start, piece.text, best.hit.score))
+            joined.append(Passage(best.hit, best.readable, piece.start, piece.text, best.hit.score))
     return joined

@@ -5,11 +5,12 @@ from pathlib import Path
 from pydantic import Field
 
 from staithe.kernel.settings import LineageSettings, ServiceSettings
+from staithe.keys.client.settings import KeyServiceSettings
 
 
-class SanitizationSettings(ServiceSettings, LineageSettings):
+class SanitizationSettings(ServiceSettings, LineageSettings, KeyServiceSettings):
     """Settings `STAITHE_SANITIZATION_…`."""
 
-    keyring_file: Path = Field(description="Keyring: opens `document`, seals `quarantine` and `dead-letter`.")
+    keyring_file: Path = Field(description="Keyring: seals `record` to the operator.")
     pseudonym_key_file: Path = Field(description="32 random bytes that pseudonyms, shifts and digests come from.")
     policy_file: Path = Field(description="The sanitization policy, policies/sanitization.yaml.")

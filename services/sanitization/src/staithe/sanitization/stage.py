@@ -1,13 +1,11 @@
 """Sanitizes one document: verify who sent it, open it, decide, and pass it on or hold it."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from staithe.kernel.audit_events import AuditAuthor
 from staithe.kernel.clock import Clock
-from staithe.kernel.content import text_digest
+from staithe.kernel.content import NOTHING_TO_READ, Readable
 from staithe.kernel.crypto.sealing import Opener, SealContext, Sealer
 from staithe.kernel.errors import Integrity, InvalidEvent
 from staithe.kernel.events import (
@@ -35,12 +33,9 @@ RECORDS_TOPIC = "sanitizations.recorded.v1"
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What goes into quarantine, and why. `shown_name` travels unsealed, so it is empty unless it was made safe."""
+    """What goes into quarantine, and why."""
 
-    shown_name: str
-    name: str
-    title: str
-    text: str
+    readable: Readable
     counts: Mapping[str, int]
     reason_codes: tuple[str, ...]
 
@@ -59,33 +54,30 @@ class SanitizationStage:
     def __call__(self, event: Event, headers: Headers) -> Sequence[Emit]:
         if not isinstance(event, DocumentIngested):
             raise InvalidEvent("not a DocumentIngested", reason_code="EVENT_TYPE")
-        title, text = self._open(event)
-        before = text_digest(name=event.name, title=title, text=text)
+        readable = self._open(event)
+        before = readable.digest()
         self._verifier.verify(event, output_sha256=before)
         traceparent = traceparent_of(headers)
         try:
-            document = self._judge(event, title, text)
+            document = self._judge(event, readable)
         except DetectionFailed as error:
-            if event.operation is Operation.UPSERT:
-                # Nothing is known of the text, so the operator gets it as it came.
-                held = Held("", event.name, title, text, {}, (error.reason_code,))
-                return self._hold(event, held, before, traceparent)
-            document = self._judge(replace(event, name=""), "", "")
+            # Nothing is known of the text, so the operator gets it as it came. An erasure has none that could fail.
+            held = Held(readable, {}, (error.reason_code,))
+            return self._hold(event, held, before, traceparent)
         # An erasure is never held, whatever its name says: it must reach the index.
         if event.operation is Operation.ERASE or document.verdict is Verdict.PASS:
             return self._pass_on(event, document, before, traceparent)
         if document.verdict is Verdict.BLOCK:
             raise InvalidEvent("the policy blocks this document", reason_code=document.reason_codes[0])
-        name = document.name
-        held = Held(name, name, document.title, document.text, document.counts, document.reason_codes)
+        held = Held(_readable(document), document.counts, document.reason_codes)
         record = self._record(event, document, before, None)
         return [*self._hold(event, held, before, traceparent, record), Emit(RECORDS_TOPIC, record)]
 
-    def _judge(self, event: DocumentIngested, title: str, text: str) -> SafeDocument:
+    def _judge(self, event: DocumentIngested, readable: Readable) -> SafeDocument:
         labels = DocumentLabels(event.tenant_id, event.source, event.access.tier, event.access.classification)
         return sanitize_document(
-            self._engine, labels, document_id=event.document_id, name=event.name, title=title, text=text,
-            signals=event.signals,
+            self._engine, labels, document_id=event.document_id, name=readable.name, title=readable.title,
+            text=readable.text, signals=event.signals,
         )  # fmt: skip
 
     def _record(
@@ -96,24 +88,26 @@ class SanitizationStage:
             input_sha256=before, output_sha256=after, now_ms=self._clock.now_ms(),
         )  # fmt: skip
 
-    def _open(self, event: DocumentIngested) -> tuple[str, str]:
+    def _open(self, event: DocumentIngested) -> Readable:
         if event.operation is Operation.ERASE:
-            return "", ""
-        context = SealContext("document", event.tenant_id, event.document_id, event.document_version)
+            return NOTHING_TO_READ
         try:
-            opened: dict[str, Any] = json.loads(self._opener.open(context, event.sealed_text))
-            return str(opened["title"]), str(opened["text"])
-        except (Integrity, ValueError, KeyError, TypeError) as error:
+            return Readable.decode(self._opener.open(_context("document", event), event.sealed_text))
+        except Integrity as error:
             raise InvalidEvent("the sealed text does not open", reason_code="SEAL_BROKEN") from error
 
     def _pass_on(self, event: DocumentIngested, document: SafeDocument, before: bytes, traceparent: str) -> list[Emit]:
-        after = text_digest(name=document.name, title=document.title, text=document.text)
+        readable = _readable(document)
+        after = readable.digest()
+        sealed = b""
+        if event.operation is Operation.UPSERT:
+            sealed = self._sealer.seal(_context("sanitized", event), readable.encode())
         sanitized = DocumentSanitized(
             event_id=new_event_id(self._clock.now_ms()), tenant_id=event.tenant_id, document_id=event.document_id,
             document_version=event.document_version, operation=event.operation, occurred_at=event.occurred_at,
             access=event.access, retention_until=event.retention_until, residency=event.residency,
-            content_sha256=event.content_sha256, source=event.source, name=document.name, title=document.title,
-            content_type=event.content_type, text=document.text, findings=document.counts,
+            content_sha256=event.content_sha256, source=event.source, content_type=event.content_type,
+            sealed_text=sealed, findings=document.counts,
             policy_sha256=self._engine.policy.digest,
             lineage=self._author.extended(event, event.lineage, input_sha256=before, output_sha256=after),
         )  # fmt: skip
@@ -131,14 +125,12 @@ class SanitizationStage:
         self, event: DocumentIngested, held: Held, before: bytes, traceparent: str,
         record: SanitizationRecorded | None = None,
     ) -> list[Emit]:  # fmt: skip
-        body = json.dumps({"name": held.name, "title": held.title, "text": held.text}).encode()
-        context = SealContext("quarantine", event.tenant_id, event.document_id, event.document_version)
-        sealed = self._sealer.seal(context, body)
+        sealed = self._sealer.seal(_context("quarantine", event), held.readable.encode())
         quarantined = DocumentQuarantined(
             event_id=new_event_id(self._clock.now_ms()), tenant_id=event.tenant_id, document_id=event.document_id,
             document_version=event.document_version, operation=event.operation, occurred_at=event.occurred_at,
             access=event.access, retention_until=event.retention_until, residency=event.residency,
-            content_sha256=event.content_sha256, lineage=event.lineage, source=event.source, name=held.shown_name,
+            content_sha256=event.content_sha256, lineage=event.lineage, source=event.source,
             content_type=event.content_type, reason_codes=held.reason_codes, sealed_text=sealed,
             findings=held.counts, policy_sha256=self._engine.policy.digest,
         )  # fmt: skip
@@ -149,3 +141,11 @@ class SanitizationStage:
             attributes={"policy_sha256": self._engine.policy.digest.hex(), **recorded},
         )  # fmt: skip
         return [Emit(QUARANTINED_TOPIC, quarantined), Emit(AUDIT_TOPIC, audit)]
+
+
+def _readable(document: SafeDocument) -> Readable:
+    return Readable(document.name, document.title, document.text)
+
+
+def _context(purpose: str, event: DocumentIngested) -> SealContext:
+    return SealContext(purpose, event.tenant_id, event.document_id, event.document_version)

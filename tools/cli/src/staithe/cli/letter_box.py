@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from staithe.cli.local import LocalStack
 from staithe.kernel.crypto.sealing import Opener
-from staithe.kernel.errors import ConfigurationError, Integrity, InvalidEvent
+from staithe.kernel.errors import ConfigurationError, Erased, Integrity, InvalidEvent
 from staithe.kernel.events import DeadLettered, Event
 from staithe.kernel.stopped import DeadLetterSettled
 from staithe.kernel.stream.letters import is_whole, opened_record
@@ -129,7 +129,7 @@ class LetterBox:
     def _opened(self, letter: DeadLettered, settled: DeadLetterSettled | None) -> Letter:
         try:
             record = opened_record(letter, self._opener)
-        except Integrity:  # its key was destroyed, or is another's: what the letter says in clear is left
+        except (Integrity, Erased):  # its key was destroyed, or is another's: what the letter says in clear is left
             return Letter(letter, None, None, settled)
         try:
             return Letter(letter, record, self._codec.decode(letter.topic, record.value), settled)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from staithe.kernel.clock import SystemClock
 from staithe.kernel.codec import load_event_schemas
-from staithe.kernel.crypto.sealing import Opener
+from staithe.kernel.crypto.sealing import KeyringOpener
 from staithe.kernel.errors import ConfigurationError
 from staithe.kernel.events import Event
 from staithe.kernel.stream.client import KafkaAccess
@@ -14,6 +14,8 @@ from staithe.kernel.stream.registry import EventCodec, Registry
 from staithe.kernel.stream.tail import Tail
 from staithe.kernel.topology import Topology, load_topology
 from staithe.kernel.vocabulary import Tier, tenant_id
+from staithe.keys.client.sealing import VersionOpener
+from staithe.keys.client.service import KeyServiceClient
 from staithe.stack.bringup import StackChoice
 from staithe.stack.fates import FateObserver
 from staithe.stack.identities import ISSUER, ISSUER_KEY, KEYRING, OPERATOR, issuer_url
@@ -21,7 +23,7 @@ from staithe.stack.issuing import DevelopmentIssuer, TokenRequest
 from staithe.stack.layout import StackPaths
 from staithe.stack.ports import HOST
 from staithe.stack.secrets import KAFKA_PASSWORD
-from staithe.stack.services import AUDIENCE
+from staithe.stack.services import AUDIENCE, key_service
 
 POLL_SECONDS = 0.5
 SCOPES = ("search", "read", "publish", "erase")
@@ -79,9 +81,14 @@ class LocalStack:
         registry = Registry(url, self.paths.services_authority)
         return EventCodec(self.topology, load_event_schemas(self.repository / "schemas"), registry)
 
-    def operator_opener(self) -> Opener:
-        """Opens what is sealed to the operator: quarantine and dead letters."""
-        return Opener.from_file(self.paths.secrets_of(OPERATOR) / KEYRING)
+    def keys(self, principal: str = OPERATOR) -> KeyServiceClient:
+        """The key service, as a principal of the stack."""
+        return KeyServiceClient(key_service(self.paths, self.ports, principal))
+
+    def operator_opener(self) -> VersionOpener:
+        """Opens what is sealed to the operator: quarantine, dead letters, records that name no document."""
+        keyring = KeyringOpener.from_file(self.paths.secrets_of(OPERATOR) / KEYRING)
+        return VersionOpener(self.keys(), SystemClock(), keyring)
 
     def events(self, topics: Sequence[str], codec: EventCodec) -> Iterator[Event]:
         """Every committed event of `topics` as of now, with the operator's rights, one at a time."""

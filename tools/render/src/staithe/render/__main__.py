@@ -14,11 +14,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m staithe.render", description=__doc__)
     parser.add_argument("verb", choices=("write", "check", "secrets"))
     parser.add_argument("root", nargs="?", type=Path, default=Path())
-    parser.add_argument("--tenant", action="append", dest="tenants", help="tenant to make keys for; repeat per tenant")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.verb == "secrets":
-            for line in make_material(chosen.root, chosen.tenants or ()):
+            for line in make_material(chosen.root):
                 print(line)
             return 0
         paths = write(chosen.root) if chosen.verb == "write" else stale(chosen.root)

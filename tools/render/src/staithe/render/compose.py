@@ -9,11 +9,13 @@ from typing import Final
 from staithe.kernel.topology import Topology
 from staithe.render import compose_parts, images
 from staithe.render.containers import Container, hardened, probe, secret, secret_name, volume, wait_for
-from staithe.render.edges import ISSUER, KAFKA, MILVUS, MONITORING, REGISTRY, service_edges
+from staithe.render.dockerfiles import dockerfile_of
+from staithe.render.edges import ISSUER, KAFKA, KEYS, MILVUS, MONITORING, REGISTRY, service_edges
 from staithe.render.environment import (
     AUDIT_LOG,
     HEALTH_PORT,
     HTTPS_PORT,
+    KEYS_STATE,
     TRUST,
     Site,
     environment,
@@ -29,6 +31,7 @@ SITE: Final = Site(
     milvus_uri="https://milvus:19530",
     issuer_url="https://issuer:8443/realms/staithe",
     milvus_server_name="milvus",
+    keys_url=f"https://{KEYS}:{HTTPS_PORT}",
 )
 
 SECRETS_FOLDER: Final = "./.secrets"
@@ -90,7 +93,7 @@ def _services(topology: Topology) -> dict[str, Container]:
 
 def _networks_of_parts(topology: Topology) -> dict[str, list[str]]:
     """The networks of each part: one per service that connects to it."""
-    reached: dict[str, list[str]] = {KAFKA: [], REGISTRY: [], ISSUER: [], MILVUS: []}
+    reached: dict[str, list[str]] = {KAFKA: [], REGISTRY: [], ISSUER: [], MILVUS: [], KEYS: []}
     for edge in service_edges(topology):
         reached[edge.target].append(_between(edge.source, edge.target))
     for part in (KAFKA, REGISTRY):
@@ -115,7 +118,7 @@ def _service(topology: Topology, name: str) -> Container:
     networks = [*(_between(name, edge.target) for edge in edges), _between(MONITORING, name)]
     parts = [part for edge in edges for part in (_brokers() if edge.target == KAFKA else (edge.target,))]
     container = hardened(images.own(name), memory=_MEMORY.get(name, "512m"), processes=256) | {
-        "build": {"context": ".", "dockerfile": f"services/{name}/Dockerfile"},
+        "build": {"context": ".", "dockerfile": dockerfile_of(topology, name)},
         "environment": environment(topology, name, SITE),
         "secrets": [secret(name, file) for file in secret_files(topology, name)],
         "volumes": [_trust(file) for file in trust_files(topology, name)],
@@ -128,6 +131,9 @@ def _service(topology: Topology, name: str) -> Container:
     if topology.services[name].serves.https is not None:
         networks.append(f"front-{name}")
         container["ports"] = [f"127.0.0.1:{PUBLISHED[name]}:{HTTPS_PORT}"]
+    if topology.services[name].serves.keys is not None:
+        networks += _networks_of_parts(topology)[KEYS]
+        container["volumes"].append(volume(f"{compose_parts.STATE}/{name}", KEYS_STATE))
     return container | {"networks": dict.fromkeys(networks)}
 
 
@@ -187,6 +193,11 @@ def secret_owners(topology: Topology) -> dict[str, tuple[str, ...]]:
     tls = ("tls.pem", "tls.key")
     owners = {name: secret_files(topology, name) for name in topology.services}
     owners |= dict.fromkeys(topology.principals, ("kafka_password",))
+    owners |= {
+        name: ("kafka_password", "keyring.json", "keys.pem", "keys.key")
+        for name, each in topology.principals.items()
+        if each.asks_keys
+    }
     owners |= dict.fromkeys(_brokers(), broker_files) | dict.fromkeys((REGISTRY, ISSUER, "openbao"), tls)
     return owners | {MILVUS: (*tls, "ca.pem", "user.yaml"), "grafana": ("admin_password",)}
 

@@ -22,22 +22,35 @@ def render_dockerfiles(topology: Topology) -> dict[str, str]:
         has_model = MODEL in environment(topology, name, NOWHERE).values()
         has_vectors = has_model or service.milvus is not None
         has_policy = POLICY in environment(topology, name, NOWHERE).values()
-        found[f"services/{name}/Dockerfile"] = _dockerfile(
-            name, has_vectors=has_vectors, has_model=has_model, has_policy=has_policy
+        found[dockerfile_of(topology, name)] = _dockerfile(
+            _packages(topology, name, has_vectors=has_vectors), name, has_model=has_model, has_policy=has_policy
         )
     return found
 
 
-def _dockerfile(name: str, *, has_vectors: bool, has_model: bool, has_policy: bool) -> str:
+def dockerfile_of(topology: Topology, name: str) -> str:
+    """Where a service's Dockerfile lies; the key service is a library with a process of its own."""
+    return f"{_area(topology, name)}/{name}/Dockerfile"
+
+
+def _area(topology: Topology, name: str) -> str:
+    return "libs" if topology.services[name].serves.keys is not None else "services"
+
+
+def _packages(topology: Topology, name: str, *, has_vectors: bool) -> list[str]:
+    own, clients = f"{_area(topology, name)}/{name}", topology.services[name].asks_keys
+    return ["libs/kernel", *(["libs/vectors"] if has_vectors else []), *(["libs/keys"] if clients else []), own]
+
+
+def _dockerfile(packages: list[str], name: str, *, has_model: bool, has_policy: bool) -> str:
     """Two stages, three with a model: libraries by hash, the model by hash, then only what runs."""
-    stages = [BANNER + _NOTE, _libraries(name, has_vectors=has_vectors)]
+    stages = [BANNER + _NOTE, _libraries(packages, name)]
     if has_model:
         stages.append(_MODEL_STAGE)
     return "\n".join([*stages, _final(name, has_model=has_model, has_policy=has_policy)])
 
 
-def _libraries(name: str, *, has_vectors: bool) -> str:
-    packages = ["libs/kernel", *(["libs/vectors"] if has_vectors else []), f"services/{name}"]
+def _libraries(packages: list[str], name: str) -> str:
     # Sources are copied, not installed: a namespace package needs no build backend, so none is downloaded.
     copies = "".join(f"COPY {package}/src/staithe /app/lib/staithe\n" for package in packages)
     return f"""\
@@ -68,6 +81,7 @@ RUN python -c "{_PREPARE}" \\
 def _final(name: str, *, has_model: bool, has_policy: bool) -> str:
     policy = f"COPY policies/sanitization.yaml {POLICY}\n" if has_policy else ""
     model = f"COPY --from=model {MODEL} {MODEL}\n" if has_model else ""
+    tenants = "COPY policies/tenants.yaml /app/tenants.yaml\n" if name == "keys" else ""
     return f"""\
 FROM {images.PYTHON}
 LABEL org.opencontainers.image.title="staithe-{name}" \\
@@ -79,7 +93,7 @@ COPY --from=libraries /opt/venv /opt/venv
 COPY --from=libraries /app/lib /app/lib
 {model}COPY schemas /app/schemas
 COPY topology.yaml /app/topology.yaml
-{policy}ENV PATH=/opt/venv/bin:$PATH \\
+{policy}{tenants}ENV PATH=/opt/venv/bin:$PATH \\
     PYTHONPATH=/app/lib \\
     ORT_DISABLE_TELEMETRY=1 \\
     PYTHONDONTWRITEBYTECODE=1 \\

@@ -9,11 +9,12 @@ KAFKA: Final = "kafka"
 REGISTRY: Final = "registry"
 MILVUS: Final = "milvus"
 ISSUER: Final = "issuer"
+KEYS: Final = "keys"
 MONITORING: Final = "monitoring"
 CLIENTS: Final = "clients"
 """Applications outside, through whatever the site puts in front of a service."""
 
-PARTS: Final = (KAFKA, REGISTRY, MILVUS, ISSUER)
+PARTS: Final = (KAFKA, REGISTRY, MILVUS, ISSUER, KEYS)
 """Parts that a service connects to."""
 
 
@@ -26,7 +27,7 @@ class Edge:
 
 
 def service_edges(topology: Topology) -> tuple[Edge, ...]:
-    """Connections that services open, in the order of the map. No service ever connects to another one."""
+    """Connections that services open, in the order of the map. Of each other they ask only the key service."""
     found: list[Edge] = []
     for name, service in topology.services.items():
         found += [Edge(name, KAFKA), Edge(name, REGISTRY)]
@@ -34,6 +35,8 @@ def service_edges(topology: Topology) -> tuple[Edge, ...]:
             found.append(Edge(name, MILVUS))
         if service.serves.https is not None:
             found.append(Edge(name, ISSUER))
+        if service.asks_keys:
+            found.append(Edge(name, KEYS))
     return tuple(found)
 
 

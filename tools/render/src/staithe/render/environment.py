@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from staithe.kernel.topology import Service, Topology
+from staithe.kernel.topology import KEYRING_PURPOSE, Service, Topology
 
 HTTPS_PORT: Final = 8443
 HEALTH_PORT: Final = 8080
@@ -23,6 +23,7 @@ AUDIT: Final = "/var/lib/staithe/audit"
 AUDIT_LOG: Final = f"{AUDIT}/log"
 MODEL: Final = "/app/model"
 POLICY: Final = "/app/policies/sanitization.yaml"
+KEYS_STATE: Final = "/var/lib/staithe/keys"
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,10 @@ class Site:
     milvus_uri: str
     issuer_url: str
     milvus_server_name: str
+    keys_url: str
 
 
-NOWHERE: Final = Site("", "", "", "", "")
+NOWHERE: Final = Site("", "", "", "", "", "")
 """For questions whose answer does not depend on addresses."""
 
 
@@ -68,7 +70,15 @@ def _is_stage(service: Service) -> bool:
 
 
 def _has_keyring(service: Service) -> bool:
-    return bool(service.seals or service.opens)
+    return KEYRING_PURPOSE in service.seals
+
+
+def _asks_keys(service: Service) -> bool:
+    return service.asks_keys
+
+
+def _listens(service: Service) -> bool:
+    return _serves(service) or service.serves.keys is not None
 
 
 def _fixed(value: str) -> Callable[[_Subject], str]:
@@ -87,10 +97,14 @@ _SETTINGS: Final[dict[str, _Rule]] = {
     "SIGNING_KEY_FILE": (_is_stage, _fixed(f"{SECRETS}/signing.key")),
     "TRUST_FILE": (_is_stage, _fixed(f"{TRUST}/lineage.json")),
     "KEYRING_FILE": (_has_keyring, _fixed(f"{SECRETS}/keyring.json")),
-    "HTTPS_HOST": (_serves, _fixed(ALL_INTERFACES)),
-    "HTTPS_PORT": (_serves, _fixed(str(HTTPS_PORT))),
-    "CERTIFICATE_FILE": (_serves, _fixed(f"{SECRETS}/tls.pem")),
-    "PRIVATE_KEY_FILE": (_serves, _fixed(f"{SECRETS}/tls.key")),
+    "HTTPS_HOST": (_listens, _fixed(ALL_INTERFACES)),
+    "HTTPS_PORT": (_listens, _fixed(str(HTTPS_PORT))),
+    "CERTIFICATE_FILE": (_listens, _fixed(f"{SECRETS}/tls.pem")),
+    "PRIVATE_KEY_FILE": (_listens, _fixed(f"{SECRETS}/tls.key")),
+    "KEYS_URL": (_asks_keys, lambda subject: subject.site.keys_url),
+    "KEYS_CERTIFICATE_FILE": (_asks_keys, _fixed(f"{SECRETS}/keys.pem")),
+    "KEYS_PRIVATE_KEY_FILE": (_asks_keys, _fixed(f"{SECRETS}/keys.key")),
+    "KEYS_CA_FILE": (_asks_keys, _fixed(f"{TRUST}/keys_ca.pem")),
     "ISSUER_URL": (_serves, lambda subject: subject.site.issuer_url),
     "AUDIENCE": (_serves, lambda subject: f"staithe-{subject.name}"),
     "MILVUS_URI": (_stores, lambda subject: subject.site.milvus_uri),
@@ -105,6 +119,13 @@ _SETTINGS: Final[dict[str, _Rule]] = {
 
 _OWN: Final[dict[str, dict[str, str]]] = {
     "sanitization": {"POLICY_FILE": POLICY, "PSEUDONYM_KEY_FILE": f"{SECRETS}/pseudonym.key"},
+    "keys": {
+        "CLIENTS_CA_FILE": f"{TRUST}/keys_ca.pem",
+        "STORE_FILE": f"{KEYS_STATE}/store.sqlite",
+        "TENANT_KEYS_FILE": f"{KEYS_STATE}/tenants.json",
+        "PASSPHRASE_FILE": f"{SECRETS}/passphrase",
+        "TENANTS_FILE": "/app/tenants.yaml",
+    },
     "embedding": {"MODEL_CACHE_DIR": MODEL},
     "query": {"MODEL_CACHE_DIR": MODEL, "AUDIT_KEY_FILE": f"{SECRETS}/audit.key"},
     "audit": {

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from staithe.kernel.topology import Topology
-from staithe.render.edges import CLIENTS, ISSUER, KAFKA, MILVUS, MONITORING, REGISTRY, Edge, incoming_edges
+from staithe.render.edges import CLIENTS, ISSUER, KAFKA, KEYS, MILVUS, MONITORING, REGISTRY, Edge, incoming_edges
 from staithe.render.edges import service_edges as outgoing_edges
 from staithe.render.environment import HEALTH_PORT, HTTPS_PORT
 from staithe.render.k8s_names import CLUSTER, KAFKA_PORT, PART_LABEL, Manifest, metadata, selector
@@ -16,11 +16,16 @@ _PORTS: Final = {
     REGISTRY: 8443,
     MILVUS: 19530,
     ISSUER: 8443,
+    KEYS: HTTPS_PORT,
     MONITORING: HEALTH_PORT,
     CLIENTS: HTTPS_PORT,
 }
 
-_OURS: Final = {KAFKA: {"matchLabels": {"strimzi.io/cluster": CLUSTER}}, REGISTRY: selector(REGISTRY)}
+_OURS: Final = {
+    KAFKA: {"matchLabels": {"strimzi.io/cluster": CLUSTER}},
+    REGISTRY: selector(REGISTRY),
+    KEYS: selector(KEYS),
+}
 """Parts in our own namespace, by their pods."""
 
 
@@ -38,7 +43,7 @@ def network_policies(topology: Topology) -> list[Manifest]:
 def _policy(edge: Edge, direction: str) -> Manifest:
     """One side of one edge: on the source's pods for egress, on the target's for ingress."""
     here, there = (edge.source, edge.target) if direction == "Egress" else (edge.target, edge.source)
-    part = edge.target if edge.target in _PORTS else edge.source
+    part = edge.source if edge.source in {MONITORING, CLIENTS} else edge.target
     rule = {
         "to" if direction == "Egress" else "from": [_peer(there)],
         "ports": [{"protocol": "TCP", "port": _PORTS[part]}],

@@ -13,6 +13,7 @@ from staithe.render.environment import (
     AUDIT_LOG,
     HEALTH_PORT,
     HTTPS_PORT,
+    KEYS_STATE,
     NOWHERE,
     SECRETS,
     TRUST,
@@ -26,7 +27,7 @@ ADDRESSES: Final = "staithe-addresses"
 """ConfigMap in k8s/base that says where registry, Milvus and issuer are; overlays change it."""
 
 TRUST_MAP: Final = "staithe-trust"
-"""ConfigMap that the site makes: ca.pem, milvus_ca.pem, lineage.json."""
+"""ConfigMap that the site makes: ca.pem, keys_ca.pem, milvus_ca.pem, lineage.json."""
 
 _FROM_ADDRESSES: Final = {
     "REGISTRY_URL": "registry_url",
@@ -35,7 +36,7 @@ _FROM_ADDRESSES: Final = {
     "MILVUS_SERVER_NAME": "milvus_server_name",
 }
 
-_SITE: Final = replace(NOWHERE, kafka_bootstrap=BOOTSTRAP)
+_SITE: Final = replace(NOWHERE, kafka_bootstrap=BOOTSTRAP, keys_url=f"https://keys:{HTTPS_PORT}")
 _RESOURCES: Final = {
     "embedding": ("1", "2", "1Gi"),
     "query": ("500m", "2", "1Gi"),
@@ -60,7 +61,14 @@ def workload(topology: Topology, name: str) -> list[Manifest]:
 
 
 def _has_disk(topology: Topology, name: str) -> bool:
-    return AUDIT_LOG in environment(topology, name, _SITE).values()
+    return _disk_of(topology, name) is not None
+
+
+def _disk_of(topology: Topology, name: str) -> str | None:
+    """Where the service keeps what must outlive it."""
+    if AUDIT_LOG in environment(topology, name, _SITE).values():
+        return AUDIT_LOG
+    return KEYS_STATE if topology.services[name].serves.keys is not None else None
 
 
 def _controller(topology: Topology, name: str) -> Manifest:
@@ -76,7 +84,7 @@ def _controller(topology: Topology, name: str) -> Manifest:
 
 def _claim() -> Manifest:
     return {
-        "metadata": {"name": "log"},
+        "metadata": {"name": "state"},
         "spec": {"accessModes": ["ReadWriteOncePod"], "resources": {"requests": {"storage": "20Gi"}}},
     }
 
@@ -133,8 +141,9 @@ def _container(topology: Topology, name: str) -> Manifest:
             {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108 - a container's own scratch
         ],
     }
-    if _has_disk(topology, name):
-        container["volumeMounts"].append({"name": "log", "mountPath": AUDIT_LOG})
+    disk = _disk_of(topology, name)
+    if disk is not None:
+        container["volumeMounts"].append({"name": "state", "mountPath": disk})
     return container
 
 
@@ -173,8 +182,8 @@ def _environment(topology: Topology, name: str) -> list[Manifest]:
 
 
 def _ports(topology: Topology, name: str) -> dict[str, int]:
-    health = {"health": HEALTH_PORT}
-    return health if topology.services[name].serves.https is None else {"https": HTTPS_PORT} | health
+    serves, health = topology.services[name].serves, {"health": HEALTH_PORT}
+    return health if serves.https is None and serves.keys is None else {"https": HTTPS_PORT} | health
 
 
 def _volumes(topology: Topology, name: str) -> list[Manifest]:
@@ -201,7 +210,7 @@ def _service(topology: Topology, name: str) -> Manifest:
     """Headless where nobody outside calls it: a StatefulSet needs one, and monitoring finds each pod."""
     ports = [{"name": port, "port": number, "targetPort": port} for port, number in _ports(topology, name).items()]
     spec: Manifest = {"selector": {"app.kubernetes.io/name": name}, "ports": ports}
-    if topology.services[name].serves.https is None:
+    if "https" not in _ports(topology, name):
         spec["clusterIP"] = "None"
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata(name), "spec": spec}
 

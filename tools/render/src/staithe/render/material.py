@@ -11,7 +11,6 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,7 +19,8 @@ from staithe.kernel.crypto.sealing import generate_private_key, public_key_of, w
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.errors import ConfigurationError
 from staithe.kernel.files import write_secret
-from staithe.kernel.topology import Topology, load_topology
+from staithe.kernel.stream.letters import OPERATOR_TENANT
+from staithe.kernel.topology import KEYRING_PURPOSE, Topology, load_topology
 from staithe.render.compose import secret_owners, state_folders
 from staithe.render.environment import secret_files
 from staithe.render.kafka_config import BROKERS, broker_name, internal_name
@@ -47,18 +47,15 @@ class _Authority:
         return self.folder / "ca.key"
 
 
-def make_material(root: Path, tenants: Iterable[str]) -> list[str]:
+def make_material(root: Path) -> list[str]:
     """Make everything under `root` that its Compose file needs; what to tell the user, line by line.
 
-    Raises ConfigurationError when .secrets/ exists, no tenant is named, or openssl is missing or fails.
+    Raises ConfigurationError when .secrets/ exists, or openssl is missing or fails.
     """
-    names = tuple(tenants)
     topology = load_topology(root / "topology.yaml")
     home = root / ".secrets"
     if home.exists():
         raise ConfigurationError(f"{home} exists; remove it to make new secrets", reason_code="SECRETS_EXIST")
-    if not names:
-        raise ConfigurationError("name at least one tenant with --tenant", reason_code="TENANT_MISSING")
     if shutil.which("openssl") is None:
         raise ConfigurationError("the command openssl is missing; install OpenSSL 3", reason_code="OPENSSL_MISSING")
     for owner in (*secret_owners(topology), "trust", "authorities"):
@@ -66,13 +63,13 @@ def make_material(root: Path, tenants: Iterable[str]) -> list[str]:
     home.chmod(0o700)
     _passwords(topology, home)
     _certificates(topology, home)
-    _keys(topology, home, names)
+    _keys(topology, home)
     for folder in state_folders(topology):
         (root / ".compose" / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     user = f"STAITHE_UID={os.getuid()}\nSTAITHE_GID={os.getgid()}\n"
     write_secret(root / ".env", user.encode())
     _refuse_incomplete(topology, home)
-    lines = [f"made {home} for {', '.join(names)}: keep it out of backups that others read"]
+    lines = [f"made {home}: keep it out of backups that others read"]
     if os.getuid() == 0:
         lines.append("warning: you are root, so every container would run as root; do this as an ordinary user")
     return lines
@@ -115,8 +112,8 @@ def _salted_verifier(name: str, password: bytes) -> str:
 
 
 def _certificates(topology: Topology, home: Path) -> None:
-    """Three authorities: one for what clients connect to, one for brokers among themselves, one for Milvus."""
-    listeners, brokers, milvus = (_authority(home, name) for name in ("listeners", "brokers", "milvus"))
+    """Four authorities: for what clients connect to, for brokers among themselves, for Milvus, and for the keys."""
+    listeners, brokers, milvus, keys = (_authority(home, name) for name in ("listeners", "brokers", "milvus", "keys"))
     for number in BROKERS:
         folder = home / broker_name(number)
         _keystore(listeners, folder / "client_keystore.pem", broker_name(number), host=broker_name(number))
@@ -124,10 +121,13 @@ def _certificates(topology: Topology, home: Path) -> None:
         write_secret(folder / "internal_ca.pem", brokers.certificate.read_bytes())
     for name, files in secret_owners(topology).items():
         if "tls.pem" in files:
-            authority = milvus if name == "milvus" else listeners
+            authority = {"milvus": milvus, "keys": keys}.get(name, listeners)
             _leaf(authority, home / name / "tls.pem", home / name / "tls.key", name, host=name)
         if "milvus.pem" in files:
             _leaf(milvus, home / name / "milvus.pem", home / name / "milvus.key", name, host=name)
+        if "keys.pem" in files:
+            _leaf(keys, home / name / "keys.pem", home / name / "keys.key", name, host=name)
+    write_secret(home / "trust" / "keys_ca.pem", keys.certificate.read_bytes())
     write_secret(home / "milvus" / "ca.pem", milvus.certificate.read_bytes())
     write_secret(home / "trust" / "ca.pem", listeners.certificate.read_bytes())
     write_secret(home / "trust" / "milvus_ca.pem", milvus.certificate.read_bytes())
@@ -179,7 +179,7 @@ def _openssl(*arguments: str) -> None:
         )
 
 
-def _keys(topology: Topology, home: Path, tenants: tuple[str, ...]) -> None:
+def _keys(topology: Topology, home: Path) -> None:
     signers = {name: Signer.generate() for name in topology.services if "signing.key" in secret_files(topology, name)}
     for name, signer in signers.items():
         signer.save(home / name / "signing.key")
@@ -188,16 +188,13 @@ def _keys(topology: Topology, home: Path, tenants: tuple[str, ...]) -> None:
             write_secret(home / name / file, secrets.token_bytes(PASSWORD_BYTES))
     public = {name: base64.b64encode(signer.public_key).decode() for name, signer in signers.items()}
     write_secret(home / "trust" / "lineage.json", json.dumps(public, indent=1, sort_keys=True).encode())
-    purposes = sorted({each for service in topology.services.values() for each in (*service.seals, *service.opens)})
-    private_keys = {purpose: {tenant: generate_private_key() for tenant in tenants} for purpose in purposes}
-    public_keys = {
-        purpose: {tenant: public_key_of(key) for tenant, key in keys.items()} for purpose, keys in private_keys.items()
-    }
-    for name, service in topology.services.items():
+    own = generate_private_key()
+    write_keyring(home / "operator" / "keyring.json", seals={}, opens={KEYRING_PURPOSE: {OPERATOR_TENANT: own}})
+    to_operator = {KEYRING_PURPOSE: {OPERATOR_TENANT: public_key_of(own)}}
+    for name in topology.services:
         if "keyring.json" in secret_files(topology, name):
-            seals = {purpose: public_keys[purpose] for purpose in service.seals}
-            opens = {purpose: private_keys[purpose] for purpose in service.opens}
-            write_keyring(home / name / "keyring.json", seals=seals, opens=opens)
+            write_keyring(home / name / "keyring.json", seals=to_operator, opens={})
+    write_secret(home / "keys" / "passphrase", secrets.token_urlsafe(PASSWORD_BYTES).encode())
 
 
 def _refuse_incomplete(topology: Topology, home: Path) -> None:

@@ -15,8 +15,8 @@ from staithe.kernel.topology import Topology, load_topology
 from staithe.stack import aot, broker, maven, milvus_lite, milvus_server, milvus_wheel, registry
 from staithe.stack.artifacts import Progress
 from staithe.stack.capacity import measure, refuse_small
-from staithe.stack.certificates import prepare_certificates
-from staithe.stack.identities import OPERATOR, ensure_identities, load_tenants
+from staithe.stack.certificates import prepare_certificates, prepare_key_certificates
+from staithe.stack.identities import OPERATOR, ensure_identities
 from staithe.stack.layout import CachePaths, StackPaths, prepare_stack
 from staithe.stack.ports import HOST, StackPorts, refuse_busy
 from staithe.stack.processes import ProcessSpec
@@ -57,7 +57,7 @@ class StackChoice:
 
 
 class Stack:
-    """One local stack, from nothing to six ready services. Everything blocks; call from the main thread."""
+    """One local stack, from nothing to ready services. Everything blocks; call from the main thread."""
 
     def __init__(self, choice: StackChoice, *, announce: Announce, progress: Progress) -> None:
         self.choice, self.ports = choice, choice.ports
@@ -80,7 +80,7 @@ class Stack:
             self._announce("applying topology: topics, users, access rules, schemas")
             self.apply_topology()
             self._prepare_index()
-            self._announce("starting the six services")
+            self._announce("starting the key service and the six services")
             self.supervisor.start(self._plan().specs())
         except BaseException:
             self.supervisor.stop()
@@ -109,9 +109,9 @@ class Stack:
         kafka = broker.load_program(self.cache, maven.fetch, self._progress)
         apicurio = registry.load_program(self.cache, maven.fetch, self._progress)
         prepare_certificates(self.paths)
+        prepare_key_certificates(self.paths, self.topology)
         ensure_kafka_passwords(self.paths)
-        tenants = load_tenants(self.choice.repository / "policies" / "tenants.yaml")
-        ensure_identities(self.paths, self.ports, self.topology, tenants)
+        ensure_identities(self.paths, self.ports, self.topology)
         broker.prepare(self.paths, self.ports, kafka)
         registry.prepare(self.paths)
         return [

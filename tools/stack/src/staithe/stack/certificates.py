@@ -1,13 +1,16 @@
-"""Which certificates the local stack has: two authorities, so that no client certificate opens an internal listener."""
+"""Which certificates the local stack has: three authorities, so that no certificate opens another's listener."""
 
 from typing import Final
 
 from staithe.kernel.crypto.pki import Usage, ensure_authority, ensure_leaf
+from staithe.kernel.topology import Topology
 from staithe.stack.layout import StackPaths
 
 SERVERS: Final = ("broker", "registry", "issuer", "ingestion", "query")
 """Processes with a listener that clients connect to."""
 
+KEYS: Final = "keys"
+"""The key service; its authority signs it and its clients only, because a name in a certificate is a right there."""
 BROKER_PEER: Final = "broker"
 """The only subject the broker authority ever signs: both ends of the internal and controller listeners."""
 
@@ -19,3 +22,17 @@ def prepare_certificates(paths: StackPaths) -> None:
         ensure_leaf(services, paths.pki_services, name, usage=Usage.SERVER)
     broker = ensure_authority(paths.pki_broker, common_name="Staithe local broker")
     ensure_leaf(broker, paths.pki_broker, BROKER_PEER, usage=Usage.PEER)
+
+
+def prepare_key_certificates(paths: StackPaths, topology: Topology) -> None:
+    """Make or renew the certificates of the key service and of everybody who may ask it. Safe to call at each start."""
+    keys = ensure_authority(paths.pki_keys, common_name="Staithe local keys")
+    ensure_leaf(keys, paths.pki_keys, KEYS, usage=Usage.SERVER)
+    for client in key_clients(topology):
+        ensure_leaf(keys, paths.pki_keys, client, usage=Usage.CLIENT)
+
+
+def key_clients(topology: Topology) -> tuple[str, ...]:
+    """Whoever may ask the key service for anything; the certificate's common name is the principal."""
+    everybody = {**topology.services, **topology.principals}
+    return tuple(name for name, each in everybody.items() if each.asks_keys)

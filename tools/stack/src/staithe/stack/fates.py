@@ -110,6 +110,8 @@ class FateObserver:
                     self.book.replayed.add(event.event_id)
 
     def _key_of(self, letter: DeadLettered) -> DocumentKey:
+        if letter.document_id:
+            return DocumentKey(letter.tenant_id, letter.document_id)
         try:
             key = opened_record(letter, self._opener).key or b""
         except Integrity:

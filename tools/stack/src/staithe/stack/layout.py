@@ -25,6 +25,16 @@ class StackPaths:
         return self.root / "pki" / "broker"
 
     @property
+    def pki_keys(self) -> Path:
+        """Authority and certificates of the key service and its clients."""
+        return self.root / "pki" / "keys"
+
+    @property
+    def keys(self) -> Path:
+        """The key service's store and the tenants' keys."""
+        return self.root / "keys"
+
+    @property
     def pki_milvus(self) -> Path:
         """Authority and certificates of the Milvus server and its clients."""
         return self.root / "pki" / "milvus"
@@ -93,6 +103,8 @@ class StackPaths:
             self.pki_services,
             self.pki_broker,
             self.pki_milvus,
+            self.pki_keys,
+            self.keys,
             self.secrets,
             self.kafka,
             self.registry,

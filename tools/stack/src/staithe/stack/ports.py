@@ -26,12 +26,14 @@ _OFFSETS: Final = {
     "issuer": 10,
     "ingestion": 11,
     "query": 12,
+    "keys": 13,
     "ingestion_health": 20,
     "sanitization_health": 21,
     "embedding_health": 22,
     "indexing_health": 23,
     "audit_health": 24,
     "query_health": 25,
+    "keys_health": 26,
 }
 MILVUS_INTERNAL_OFFSETS: Final = (6, 7, 8, 9)
 

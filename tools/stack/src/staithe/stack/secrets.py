@@ -7,7 +7,17 @@ from typing import Final
 from staithe.kernel.files import read_password, write_secret
 from staithe.stack.layout import StackPaths, ensure_private_folder
 
-PRINCIPALS: Final = ("operator", "ingestion", "sanitization", "embedding", "indexing", "audit", "query", "source")
+PRINCIPALS: Final = (
+    "operator",
+    "keys",
+    "ingestion",
+    "sanitization",
+    "embedding",
+    "indexing",
+    "audit",
+    "query",
+    "source",
+)
 """The operator administers the broker; `source` is the sample source system that publishes documents."""
 
 PASSWORD_BYTES: Final = 32

@@ -1,4 +1,4 @@
-"""How the stack runs its Python processes: the six services and the development issuer, each as its own principal."""
+"""How the stack runs its Python processes: key service, services and development issuer, each as its own principal."""
 
 import http.client
 import json
@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from staithe.kernel.files import write_atomically
-from staithe.kernel.topology import Service, Topology
+from staithe.kernel.topology import KEYRING_PURPOSE, Service, Topology
+from staithe.keys.client.settings import KeyServiceAddress
+from staithe.stack.certificates import KEYS
 from staithe.stack.identities import (
     AUDIT_KEY,
     ISSUER,
@@ -45,7 +47,7 @@ class ServicePlan:
         self._repository, self._cache, self._milvus_is_server = repository, cache, milvus_is_server
 
     def specs(self) -> list[ProcessSpec]:
-        """The six services, in the order of the flow."""
+        """The key service and the six services, in the order of the map."""
         return [self._spec(name, service) for name, service in self._topology.services.items()]
 
     def issuer(self) -> ProcessSpec:
@@ -68,8 +70,14 @@ class ServicePlan:
         values = {**self._common(name), **self._special(name)}
         if service.serves.https is not None:
             values |= self._https(name)
+        if service.serves.keys is not None:
+            values |= self._keys()
+        if service.asks_keys:
+            values |= self._key_service(name)
         if service.milvus is not None:
             values |= self._milvus(name)
+        if KEYRING_PURPOSE in service.seals:
+            values["keyring_file"] = self._paths.secrets_of(name) / KEYRING
         prefix = f"STAITHE_{name.upper()}_"
         environment = {prefix + key.upper(): str(value) for key, value in values.items()}
         return self._python(name, f"staithe.{name}", environment, health_ready(self._ports.of(f"{name}_health")))
@@ -91,7 +99,6 @@ class ServicePlan:
             "schemas_dir": self._repository / "schemas",
             "topology_file": self._repository / "topology.yaml",
             "health_port": self._ports.of(f"{name}_health"),
-            "keyring_file": secrets / KEYRING,
         }
 
     def _special(self, name: str) -> dict[str, object]:
@@ -110,6 +117,7 @@ class ServicePlan:
                 "vkey_file": self._paths.audit_log_vkey, "origin": LOG_ORIGIN,
             },
             "query": {**model, "audit_key_file": secrets / AUDIT_KEY},
+            "keys": {},
         }  # fmt: skip
         return special.get(name, dict(lineage))
 
@@ -123,6 +131,22 @@ class ServicePlan:
             "audience": AUDIENCE,
         }
 
+    def _keys(self) -> dict[str, object]:
+        pki, keys = self._paths.pki_keys, self._paths.keys
+        return {
+            "https_port": self._ports.of(KEYS), "certificate_file": pki / f"{KEYS}.pem",
+            "private_key_file": pki / f"{KEYS}.key", "clients_ca_file": pki / "ca.pem",
+            "store_file": keys / "store.sqlite", "tenant_keys_file": keys / "tenants.json",
+            "tenants_file": self._repository / "policies" / "tenants.yaml",
+        }  # fmt: skip
+
+    def _key_service(self, name: str) -> dict[str, object]:
+        address = key_service(self._paths, self._ports, name)
+        return {
+            "keys_url": address.url, "keys_ca_file": address.ca_file,
+            "keys_certificate_file": address.certificate_file, "keys_private_key_file": address.private_key_file,
+        }  # fmt: skip
+
     def _milvus(self, name: str) -> dict[str, object]:
         if not self._milvus_is_server:
             return {"milvus_uri": f"http://{HOST}:{self._ports.of('milvus')}"}
@@ -133,6 +157,14 @@ class ServicePlan:
             "milvus_ca_file": address.tls.trusted, "milvus_certificate_file": address.tls.certificate,
             "milvus_private_key_file": address.tls.key, "milvus_server_name": address.tls.server_name,
         }  # fmt: skip
+
+
+def key_service(paths: StackPaths, ports: StackPorts, principal: str) -> KeyServiceAddress:
+    """The key service of a stack, and a principal's certificate for it."""
+    pki = paths.pki_keys
+    return KeyServiceAddress(
+        f"https://{HOST}:{ports.of(KEYS)}", pki / "ca.pem", pki / f"{principal}.pem", pki / f"{principal}.key"
+    )
 
 
 def health_ready(port: int) -> Callable[[], bool]:

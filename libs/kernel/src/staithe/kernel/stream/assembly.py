@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 from staithe.kernel.codec import load_event_schemas
 from staithe.kernel.crypto.sealing import Sealer
@@ -27,13 +26,13 @@ def event_codec(settings: ServiceSettings) -> EventCodec:
 
 def stream_for(
     runtime: Runtime, stage: StageFunction, codec: EventCodec, *,
-    keyring_file: Path, concurrency: int = 1, on_assigned: Callable[[], None] | None = None,
+    sealer: Sealer, concurrency: int = 1, on_assigned: Callable[[], None] | None = None,
 ) -> StreamRuntime:  # fmt: skip
-    """The stream of a service: it consumes what topology.yaml says and runs `stage`."""
+    """The stream of a service: it consumes what topology.yaml says and runs `stage`; `sealer` seals dead letters."""
     settings = runtime.settings
     consumed = load_topology(settings.topology_file).services[runtime.service].consumes
     settler = Settler(
-        runtime.service, stage, codec, Sealer.from_file(keyring_file),
+        runtime.service, stage, codec, sealer,
         metrics=runtime.metrics, logger=runtime.logger, clock=runtime.clock,
     )  # fmt: skip
     config = StreamConfig(runtime.service, settings.replica, consumed, concurrency=concurrency)

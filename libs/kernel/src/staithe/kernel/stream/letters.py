@@ -17,12 +17,14 @@ from staithe.kernel.lineage import sha256
 from staithe.kernel.stopped import DocumentRefused, RefusalState
 from staithe.kernel.stream.record import Record
 from staithe.kernel.telemetry import TRACE_HEADERS, Headers, traceparent_of
+from staithe.kernel.topology import KEYRING_PURPOSE
 from staithe.kernel.vocabulary import document_id, tenant_id
 
 REFUSED_TOPIC: Final = "documents.refused.v1"
 DEAD_LETTER_PURPOSE: Final = "dead-letter"
+"""Records whose Kafka key names a document: under a key that an erasure of the document destroys."""
 OPERATOR_TENANT: Final = "staithe"
-"""Dead letters may not decode, so their tenant is unknown: they are sealed to the operator."""
+"""Other records belong to no document: they are sealed to the operator's own key."""
 SEALED_FORMAT: Final = 2
 HEADERS_MAX: Final = 32
 HEADER_BYTES_MAX: Final = 8 * 1024
@@ -35,6 +37,8 @@ _NONE: Final = 0xFFFFFFFF
 def dead_letter(service: str, record: Record, error: InvalidEvent, sealer: Sealer, *, now_ms: int) -> DeadLettered:
     """The dead letter for a record: where it was, why it failed, and its bytes, sealed to the operator.
 
+    Where the record's key names a document they are sealed under a key that goes with it. Raises Unavailable when
+    that key cannot be had now.
     A record that only compression made small enough for its topic is cut at KEPT_BYTES_MAX, because a dead letter
     too large to produce would stop the stream for ever; `record_sha256` and `record_bytes` tell.
     """
@@ -43,13 +47,20 @@ def dead_letter(service: str, record: Record, error: InvalidEvent, sealer: Seale
         event_id=new_event_id(now_ms), occurred_at=now_ms, service=service, topic=record.topic,
         partition=record.partition, offset=record.offset, reason_code=error.reason_code, message=error.message,
         sealed_record=b"", record_sha256=sha256(value), record_bytes=len(value),
-        traceparent=traceparent_of(record.headers), sealed_format=SEALED_FORMAT,
+        traceparent=traceparent_of(record.headers), sealed_format=SEALED_FORMAT, **_document_named_by(record.key),
     )  # fmt: skip
-    return replace(letter, sealed_record=sealer.seal(_context(letter), _packed(record)[:KEPT_BYTES_MAX]))
+    kept = _packed(record)[:KEPT_BYTES_MAX]
+    if letter.document_id:
+        try:
+            return replace(letter, sealed_record=sealer.seal(_context(letter), kept))
+        except InvalidEvent:
+            # A tenant that is not set up has no keys, so the record is of no document that we know.
+            letter = replace(letter, tenant_id="", document_id="")
+    return replace(letter, sealed_record=sealer.seal(_context(letter), kept))
 
 
 def opened_record(letter: DeadLettered, opener: Opener) -> Record:
-    """The record in a dead letter, perhaps cut: `is_whole` tells. Raises Integrity when it does not open."""
+    """The record in a dead letter, perhaps cut: `is_whole` tells. Raises as Opener.open."""
     kept = opener.open(_context(letter), letter.sealed_record)
     try:
         key, headers, value = _unpacked(kept) if letter.sealed_format == SEALED_FORMAT else _unpacked_first(kept)
@@ -83,7 +94,18 @@ def refusal(letter: DeadLettered, event: Event | None) -> DocumentRefused | None
 
 
 def _context(letter: DeadLettered) -> SealContext:
-    return SealContext(DEAD_LETTER_PURPOSE, OPERATOR_TENANT, letter.place, 0)
+    if letter.document_id:
+        return SealContext(DEAD_LETTER_PURPOSE, letter.tenant_id, letter.document_id, 0, letter.place)
+    return SealContext(KEYRING_PURPOSE, OPERATOR_TENANT, letter.place, 0)
+
+
+def _document_named_by(key: bytes | None) -> dict[str, str]:
+    """The document that a Kafka key `tenant_id/document_id` names, if it is one."""
+    try:
+        tenant, _, document = (key or b"").decode("ascii").partition("/")
+        return {"tenant_id": tenant_id(tenant), "document_id": document_id(document)}
+    except (UnicodeDecodeError, InvalidEvent):
+        return {}
 
 
 def _kept_headers(headers: Headers) -> list[tuple[bytes, bytes]]:

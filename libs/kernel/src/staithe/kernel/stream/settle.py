@@ -16,13 +16,13 @@ from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 from staithe.kernel.audit_events import AuditAuthor
 from staithe.kernel.clock import Clock
 from staithe.kernel.crypto.sealing import Sealer
-from staithe.kernel.errors import InvalidEvent, StaitheError, Unavailable
-from staithe.kernel.events import Event
+from staithe.kernel.errors import Erased, InvalidEvent, StaitheError, Unavailable
+from staithe.kernel.events import DocumentEvent, DocumentSubmitted, Event, Outcome
 from staithe.kernel.limits import RECORD_BYTES_MAX, RETRY_SECONDS_MAX
 from staithe.kernel.stream.letters import REFUSED_TOPIC, dead_letter, refusal
 from staithe.kernel.stream.record import Outgoing, Record
 from staithe.kernel.stream.registry import EventCodec
-from staithe.kernel.telemetry import Headers, Logger, Metrics, Tracer
+from staithe.kernel.telemetry import Headers, Logger, Metrics, Tracer, traceparent_of
 from staithe.kernel.topology import DEAD_LETTER_SUFFIX
 
 AUDIT_TOPIC: Final = "audit.events.v1"
@@ -133,7 +133,7 @@ class Settler:
             event: Event | None = None
             try:
                 event = self._codec.decode(record.topic, record.value)
-                return _sized(self._encode(self._stage(event, record.headers), record)), ""
+                return _sized(self._encode(self._staged(event, record), record)), ""
             except InvalidEvent as error:
                 return self._dead_letter(record, event, error), error.reason_code
             except (StaitheError, Stopping):
@@ -142,6 +142,19 @@ class Settler:
                 self._logger.error("stage_crashed", error_class=type(error).__name__, topic=record.topic)
                 crash = InvalidEvent(f"the stage crashed with {type(error).__name__}", reason_code="STAGE_CRASHED")
                 return self._dead_letter(record, event, crash), crash.reason_code
+
+    def _staged(self, event: Event, record: Record) -> Sequence[Emit]:
+        """What the stage makes of the event; of an erased version only the audit event that says so."""
+        try:
+            return self._stage(event, record.headers)
+        except Erased as error:
+            if not isinstance(event, DocumentSubmitted | DocumentEvent):
+                raise InvalidEvent("no event of a document", reason_code="EVENT_TYPE") from error
+            audit = self._audit.about_document(
+                "document.superseded", event, outcome=Outcome.REFUSED, reason_code=error.reason_code,
+                traceparent=traceparent_of(record.headers),
+            )  # fmt: skip
+            return [Emit(AUDIT_TOPIC, audit)]
 
     def _encode(self, emits: Sequence[Emit], record: Record) -> tuple[Outgoing, ...]:
         passed_on = (

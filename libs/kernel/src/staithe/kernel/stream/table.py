@@ -5,6 +5,7 @@ so there is no local state that could be stale. It never joins its group; librdk
 """
 
 import threading
+from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -171,8 +172,19 @@ class LatestTable(Generic[EventOf]):
 class CurrentTable(LatestTable[DocumentCurrent]):
     """What may be served now, by document: follows `documents.current.v1`."""
 
-    def __init__(self, access: KafkaAccess, codec: EventCodec, *, topic: str, logger: Logger) -> None:
+    def __init__(
+        self, access: KafkaAccess, codec: EventCodec, *, topic: str, logger: Logger,
+        on_erased: Callable[[TenantId, DocumentId], None] | None = None,
+    ) -> None:  # fmt: skip
+        """`on_erased` hears of every erasure, on the thread that learns of it; it must not block."""
         super().__init__(access, codec, DocumentCurrent, topic=topic, logger=logger)
+        self._on_erased = on_erased
+
+    def apply(self, event: DocumentCurrent) -> None:
+        """As LatestTable.apply."""
+        super().apply(event)
+        if event.erased and self._on_erased is not None:
+            self._on_erased(event.tenant_id, event.document_id)
 
 
 def _partition_count(consumer: Consumer, topic: str) -> int:

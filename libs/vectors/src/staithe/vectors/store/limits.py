@@ -9,7 +9,7 @@ VARCHAR_BYTES_MAX: Final = 65_535
 """Milvus's own limit for one string, in bytes of UTF-8."""
 
 SEALED_TEXT_BYTES_MAX: Final = VARCHAR_BYTES_MAX // 4 * 3
-"""What still fits a string in base64. A chunk has 256 tokens, so real ones are 1 to 2 KB."""
+"""What still fits a string in base64. A chunk has 256 tokens, so real ones with title and name are 1 to 3 KB."""
 
 CHUNK_ID_BYTES_MAX: Final = 64
 """A SHA-256 digest in hexadecimal."""
@@ -18,9 +18,6 @@ TENANT_ID_BYTES_MAX: Final = 63
 DOCUMENT_ID_BYTES_MAX: Final = 200
 GROUP_BYTES_MAX: Final = 64
 """These three as staithe.kernel.vocabulary defines them."""
-
-NAME_BYTES_MAX: Final = 4_096
-"""Title and file name, for display: a longest POSIX path (PATH_MAX)."""
 
 FILTER_STRING_BYTES_MAX: Final = 256
 """Longer than every column that filters may name: a longer value matches nothing and only costs parsing."""

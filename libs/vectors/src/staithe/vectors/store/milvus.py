@@ -286,7 +286,7 @@ def _batches(rows: Sequence[ChunkRow]) -> list[list[ChunkRow]]:
     batches: list[list[ChunkRow]] = []
     size = 0
     for row in rows:
-        row_bytes = row.embedding.nbytes + len(row.sealed_text) * 4 // 3 + len(row.title) + len(row.name)
+        row_bytes = row.embedding.nbytes + len(row.sealed_text) * 4 // 3
         full = not batches or len(batches[-1]) == limits.UPSERT_ROWS_MAX or size + row_bytes > limits.UPSERT_BYTES_MAX
         if full:
             batches.append([])

@@ -28,8 +28,9 @@ Vector = npt.NDArray[np.float32]
 class StoredChunk:
     """One chunk as it lies in the store, without its embedding.
 
-    `span_start` and `span_end` are character offsets in the sanitized text; `sealed_text` is ciphertext;
-    `text_sha256` is of the plain chunk text; `retention_until` is milliseconds since the epoch, None for ever.
+    `span_start` and `span_end` are character offsets in the sanitized text; `sealed_text` is ciphertext of title,
+    name and text; `text_sha256` is of the plain chunk text; `retention_until` is milliseconds since
+    the epoch, None for ever.
     """
 
     chunk_id: ChunkId
@@ -42,8 +43,6 @@ class StoredChunk:
     text_sha256: bytes
     span_start: int
     span_end: int
-    title: str
-    name: str
     model_digest: bytes
     retention_until: int | None
 
@@ -67,8 +66,6 @@ def check_row(row: ChunkRow) -> None:
     _check_text("chunk_id", row.chunk_id, limits.CHUNK_ID_BYTES_MAX)
     _check_text("tenant_id", row.tenant_id, limits.TENANT_ID_BYTES_MAX)
     _check_text("document_id", row.document_id, limits.DOCUMENT_ID_BYTES_MAX)
-    _check_text("title", row.title, limits.NAME_BYTES_MAX, empty=True)
-    _check_text("name", row.name, limits.NAME_BYTES_MAX, empty=True)
     _check_access(row.access)
     _check_number("document_version", row.document_version, minimum=0)
     _check_number("ordinal", row.ordinal, minimum=0)
@@ -103,13 +100,13 @@ def _check_access(access: Access) -> None:
         _check_text("groups", group, limits.GROUP_BYTES_MAX)
 
 
-def _check_text(column: str, value: str, bytes_max: int, *, empty: bool = False) -> None:
+def _check_text(column: str, value: str, bytes_max: int) -> None:
     """Refuses NUL and lone surrogates: not every layer between here and the disk carries them."""
     try:
         size = len(value.encode())
     except UnicodeEncodeError as error:
         raise InvalidEvent(f"{column} is not Unicode text", reason_code="ROW_TEXT_MALFORMED") from error
-    if size > bytes_max or (not empty and not value) or "\0" in value:
+    if size > bytes_max or not value or "\0" in value:
         raise InvalidEvent(
             f"{column} must have 1 to {bytes_max} bytes of UTF-8 and no NUL", reason_code="ROW_TEXT_MALFORMED"
         )

@@ -41,8 +41,6 @@ COLUMNS: Final[Mapping[str, tuple[str, Mapping[str, int]]]] = {
     "text_sha256": ("VARCHAR", {"max_length": 2 * DIGEST_BYTES}),
     "span_start": ("INT64", {}),
     "span_end": ("INT64", {}),
-    "title": ("VARCHAR", {"max_length": limits.NAME_BYTES_MAX}),
-    "name": ("VARCHAR", {"max_length": limits.NAME_BYTES_MAX}),
     "model_digest": ("VARCHAR", {"max_length": 2 * DIGEST_BYTES}),
     "retention_until": ("INT64", {}),
 }
@@ -77,8 +75,6 @@ def to_columns(row: ChunkRow) -> dict[str, Any]:
         "text_sha256": row.text_sha256.hex(),
         "span_start": row.span_start,
         "span_end": row.span_end,
-        "title": row.title,
-        "name": row.name,
         "model_digest": row.model_digest.hex(),
         "retention_until": row.retention_until if row.retention_until is not None else _NEVER,
     }
@@ -103,8 +99,6 @@ def from_columns(values: Mapping[str, Any]) -> dict[str, Any]:
             "text_sha256": bytes.fromhex(values["text_sha256"]),
             "span_start": int(values["span_start"]),
             "span_end": int(values["span_end"]),
-            "title": str(values["title"]),
-            "name": str(values["name"]),
             "model_digest": bytes.fromhex(values["model_digest"]),
             "retention_until": int(values["retention_until"]) or None,
         }

@@ -10,11 +10,12 @@ from aiohttp import web
 from staithe.ingestion.http.request import body_of, labels_of, submission
 from staithe.ingestion.http.status import status_of
 from staithe.ingestion.policy import check_submitted
+from staithe.ingestion.submission import sealed
 from staithe.kernel.clock import Clock
-from staithe.kernel.errors import InvalidEvent
-from staithe.kernel.events import DocumentCurrent
+from staithe.kernel.crypto.sealing import Sealer
+from staithe.kernel.errors import Erased, InvalidEvent
+from staithe.kernel.events import DocumentCurrent, DocumentSubmitted
 from staithe.kernel.http import require_scope
-from staithe.kernel.identity.caller import Caller
 from staithe.kernel.problems import Problem
 from staithe.kernel.stopped import DocumentRefused
 from staithe.kernel.stream.producer import EventPublisher
@@ -39,10 +40,10 @@ class UploadRoutes:
     """POST and PUT documents, and GET their status."""
 
     def __init__(
-        self, publisher: EventPublisher, current: CurrentDocuments, refused: RefusedDocuments, *,
-        tenants: frozenset[str], content_types: frozenset[str], clock: Clock,
+        self, publisher: EventPublisher, current: CurrentDocuments, refused: RefusedDocuments, *, sealer: Sealer,
+        content_types: frozenset[str], clock: Clock,
     ) -> None:  # fmt: skip
-        self._publisher, self._current, self._refused, self._tenants = publisher, current, refused, tenants
+        self._publisher, self._current, self._refused, self._sealer = publisher, current, refused, sealer
         self._content_types, self._clock = content_types, clock
 
     def add_to(self, application: web.Application) -> None:
@@ -72,7 +73,7 @@ class UploadRoutes:
         return web.json_response({"document_id": document, **body})
 
     async def _accept(self, request: web.Request, document: DocumentId) -> web.Response:
-        caller = self._publishing_caller(request)
+        caller = require_scope(request, "publish")
         if request.content_type not in self._content_types:
             known = ", ".join(sorted(self._content_types))
             raise Problem(415, "content-type-unsupported", f"Content-Type must be one of {known}.")
@@ -85,16 +86,23 @@ class UploadRoutes:
             event = replace(event, access=check_submitted(event, now_ms=self._clock.now_ms()))
         except InvalidEvent as error:
             raise Problem(422, error.reason_code.lower().replace("_", "-"), error.message) from error
-        await asyncio.to_thread(self._publisher.publish, SUBMITTED_TOPIC, event)
+        await asyncio.to_thread(self._publish, event)
         location = f"/v1/documents/{document}/status"
         body = {"document_id": document, "document_version": event.document_version, "status": location}
         return web.json_response(body, status=202, headers={"Location": location})
 
-    def _publishing_caller(self, request: web.Request) -> Caller:
-        caller = require_scope(request, "publish")
-        if caller.tenant_id not in self._tenants:
-            raise Problem(403, "tenant-unknown", "The token's tenant is not set up here; ask the operator to add it.")
-        return caller
+    def _publish(self, event: DocumentSubmitted) -> None:
+        try:
+            event = sealed(event, self._sealer)
+        except Erased as error:
+            raise Problem(
+                409, "document-erased", "This version of the document was erased; send a higher version."
+            ) from error
+        except InvalidEvent as error:
+            raise Problem(
+                403, "tenant-unknown", "The token's tenant is not set up here; ask the operator to add it."
+            ) from error
+        self._publisher.publish(SUBMITTED_TOPIC, event)
 
 
 def _document_id(request: web.Request) -> DocumentId:

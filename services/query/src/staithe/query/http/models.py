@@ -175,7 +175,7 @@ def search_result(found: Found) -> SearchResult:
     """A retrieved chunk as the API shows it."""
     hit = found.hit
     return SearchResult(
-        document_id=hit.document_id, document_version=hit.document_version, title=hit.title, name=hit.name,
+        document_id=hit.document_id, document_version=hit.document_version, title=found.title, name=found.name,
         chunk_id=hit.chunk_id, span=Span(start=hit.span_start, end=hit.span_end), text=found.text,
         text_sha256=hit.text_sha256.hex(), score=round(hit.score, 6),
     )  # fmt: skip
@@ -194,7 +194,8 @@ def answer_citation(citation: Citation) -> AnswerCitation:
     """A citation as the API shows it."""
     chunk = citation.chunk
     return AnswerCitation(
-        document_id=chunk.document_id, document_version=chunk.document_version, title=chunk.title, name=chunk.name,
+        document_id=chunk.document_id, document_version=chunk.document_version,
+        title=citation.title, name=citation.name,
         span=Span(start=citation.start, end=citation.end), quote=citation.quote,
         quote_sha256=citation.quote_sha256.hex(), score=citation.score,
     )  # fmt: skip
