@@ -124,6 +124,8 @@ class Checker:
     def rows(self) -> list[Row]:
         """Every row of the index, strongly consistent."""
         columns = ["tenant_id", "document_id", "document_version", "ordinal", "chunk_id"]
+        # Milvus Lite forgets at a restart what was loaded; whoever reads first tells it again.
+        self._milvus.call(lambda client: client.load_collection(collection_name(model_digest())), place="check")
         found = self._milvus.call(
             lambda client: client.query(
                 collection_name(model_digest()), filter="document_version > 0", output_fields=columns,
