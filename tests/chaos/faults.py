@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,8 +94,11 @@ def latency(program: Path, port: int, milliseconds: int) -> Iterator[None]:
 
     Connections that are open already are cut once, so that they come again through the proxy.
     """
+    place = Path(tempfile.mkdtemp(prefix="chaos-proxy-"))
+    place.chmod(0o755)  # its user owns nothing and must be able to start it
+    program = Path(shutil.copy(program, place / "proxy"))
     proxy = subprocess.Popen(
-        [str(program), "-host", "127.0.0.1", "-port", str(PROXY_API_PORT)], user=PROXY_USER, cwd="/",
+        [program, "-host", "127.0.0.1", "-port", str(PROXY_API_PORT)], user=PROXY_USER, cwd="/",
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -110,6 +114,7 @@ def latency(program: Path, port: int, milliseconds: int) -> Iterator[None]:
         _nft("delete table ip chaos", check=False)
         proxy.kill()
         proxy.wait()
+        shutil.rmtree(place)
 
 
 def _configure(port: int, milliseconds: int) -> None:
