@@ -21,6 +21,8 @@ NEEDLE_MAX: Final = 64
 """What begins with the first 64 characters of a long value is that value."""
 
 _WORDS: Final = re.compile(r"[^\W_]+")
+_BASE64_END: Final = re.compile(r"[A-Za-z0-9+/]?={0,2}")
+"""The character that holds the value's last bits together with the next, and the padding; matches anywhere."""
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
@@ -106,7 +108,8 @@ def find_echoes(text: str, folded: str, values: Iterable[Value]) -> tuple[list[E
             for needle in _base64_forms(value.text):
                 encoded.add(needle, value.label)
     in_text = [each for each in exact.find(text) if _is_word(text, each.start, each.end)]
-    in_text += list(encoded.find(text.translate(_URL_SAFE)))
+    plain = text.translate(_URL_SAFE)
+    in_text += [Echo(each.start, _base64_end(plain, each.end), each.label) for each in encoded.find(plain)]
     return sorted(in_text, key=lambda each: each.start), list(_spaced(folded, compact))
 
 
@@ -121,6 +124,11 @@ def _spaced(folded: str, needles: _Needles) -> Iterator[Echo]:
 def _is_word(text: str, start: int, end: int) -> bool:
     before, after = text[start - 1 : start] if start else "", text[end : end + 1]
     return not (before.isalnum() and text[start].isalnum()) and not (after.isalnum() and text[end - 1].isalnum())
+
+
+def _base64_end(text: str, end: int) -> int:
+    match = _BASE64_END.match(text, end)
+    return match.end() if match else end
 
 
 def _base64_forms(value: str) -> Iterator[str]:

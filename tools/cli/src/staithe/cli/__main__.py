@@ -5,6 +5,8 @@ import typer
 from staithe.cli import document_verbs, stack_verbs
 from staithe.cli.audit_verbs import audit
 from staithe.cli.dlq_verbs import dlq
+from staithe.cli.policy_verbs import policy
+from staithe.cli.scan_verbs import scan
 from staithe.cli.topology_verbs import topology
 
 app = typer.Typer(
@@ -16,10 +18,12 @@ app = typer.Typer(
 for _verb in (
     stack_verbs.up, stack_verbs.down, stack_verbs.run, stack_verbs.status, stack_verbs.doctor,
     document_verbs.publish, document_verbs.ask, document_verbs.search, document_verbs.erase, document_verbs.token,
+    scan,
 ):  # fmt: skip
     app.command()(_verb)
 app.add_typer(audit, name="audit")
 app.add_typer(dlq, name="dlq")
+app.add_typer(policy, name="policy")
 app.add_typer(topology, name="topology")
 
 
