@@ -107,8 +107,10 @@ def latency(program: Path, port: int, milliseconds: int) -> Iterator[None]:
             "add table ip chaos",
             "add chain ip chaos detour { type nat hook output priority -100 ; }",
             f"add rule ip chaos detour tcp dport {port} meta skuid != {PROXY_USER} redirect to :{port + PROXY_OFFSET}",
+            # What was sent on a detour has another port by now: this cuts only the connections that were open before.
+            "add chain ip chaos cut { type filter hook output priority 0 ; }",
+            f"add rule ip chaos cut tcp dport {port} meta skuid != {PROXY_USER} reject with tcp reset",
         )
-        subprocess.run(["ss", "-K", f"dport = {port}"], stdout=subprocess.DEVNULL, check=False)
         yield
     finally:
         _nft("delete table ip chaos", check=False)
@@ -154,14 +156,11 @@ def remove_disk(folder: Path) -> None:
 def full(folder: Path) -> Iterator[None]:
     """The disk under `folder` has no byte left."""
     ballast = folder / BALLAST
-    with ballast.open("wb") as file, contextlib.suppress(OSError):
-        while True:
-            file.write(b"\0" * (1 << 20))
-            file.flush()
-    with ballast.open("ab") as file, contextlib.suppress(OSError):
-        while True:
-            file.write(b"\0")
-            file.flush()
+    with ballast.open("wb", buffering=0) as file:
+        for size in (1 << 20, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(b"\0" * size)
     try:
         yield
     finally:
