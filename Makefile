@@ -19,7 +19,7 @@ TRAIN := PYTHONPATH=$(TRAIN_LIBRARIES):tools/train/names:tools/train/injection O
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup run up down test test-unit fuzz check format bench chaos train-names lock clean
+.PHONY: help setup run up down test test-unit fuzz check format bench bench-audit chaos train-names lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,6 +69,9 @@ bench: $(STAMP) ## Retrieval quality and throughput on the real stack; writes do
 
 chaos: $(STAMP) ## Hurt a stack of its own in every way we know and count what is lost; writes docs/reliability.md (about 90 minutes)
 	@$(BIN)/python tests/chaos/run.py --seed $(or $(SEED),1)
+
+bench-audit: $(STAMP) ## The audit log beside pymerkle: append, verify, receipts; writes docs/benchmarks-audit.md
+	@$(BIN)/python tests/benchmarks/bench_audit.py
 
 format: $(STAMP) ## Format and mend what can be mended
 	@$(BIN)/ruff format --quiet .

@@ -20,7 +20,7 @@ ROOMS: Final = {
     "faust": ("staithe.kernel.faust_app",),
     "mode": ("staithe.kernel.faust_app",),
     "fastavro": ("staithe.kernel.codec",),
-    "cryptography": ("staithe.kernel.crypto", "staithe.sanitization.pseudonyms"),
+    "cryptography": ("staithe.kernel.crypto", "staithe.sanitization.pseudonyms", "staithe.stack.pki"),
     "hvac": ("staithe.keys.backends",),
     "requests": ("staithe.keys.backends",),
     "joserfc": ("staithe.kernel.identity", "staithe.stack.issuing"),

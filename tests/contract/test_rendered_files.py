@@ -185,6 +185,7 @@ def _expected_edges() -> set[tuple[str, str]]:
         edges |= {(name, "milvus")} if "milvus" in service else set()
         edges |= {(name, "issuer")} if "https" in service.get("serves", {}) else set()
         edges |= {(name, "keys")} if _asks_keys(service) else set()
+        edges |= {(name, log) for log, other in RAW["services"].items() if name in other.get("readers", {})}
     return edges
 
 
@@ -214,16 +215,18 @@ def _doors(direction: str) -> set[tuple[str, str, int]]:
 
 
 def test_egress_doors_are_exactly_the_edges_of_the_map() -> None:
-    ports = {"kafka": 9093, "registry": 8443, "milvus": 19530, "issuer": 8443, "keys": 8443}
+    ports = {"kafka": 9093, "registry": 8443, "milvus": 19530, "issuer": 8443, "keys": 8443, "audit": 8443}
     assert _doors("egress") == {(source, target, ports[target]) for source, target in _expected_edges()}
 
 
 def test_ingress_doors_are_exactly_the_edges_of_the_map() -> None:
-    inside = {(target, source) for source, target in _expected_edges() if target in {"kafka", "registry", "keys"}}
+    ours = {"kafka": 9093, "registry": 8443, "keys": 8443, "audit": 8443}
+    inside = {(target, source) for source, target in _expected_edges() if target in ours}
     served = {
         (name, "clients", 8443) for name, service in RAW["services"].items() if "https" in service.get("serves", {})
     }
-    expected = {(target, source, {"kafka": 9093, "registry": 8443, "keys": 8443}[target]) for target, source in inside}
+    served |= {("audit", reader, 8443) for reader in ("witness", "auditor")}
+    expected = {(target, source, ours[target]) for target, source in inside}
     expected |= served | {(name, "monitoring", 8080) for name in SERVICES} | {("kafka", "autoscaler", 9093)}
     assert _doors("ingress") == expected
 
@@ -235,8 +238,8 @@ def test_everything_else_is_denied_in_both_directions() -> None:
 
 def test_services_share_no_compose_network_with_each_other() -> None:
     networks = {name: set(COMPOSE["services"][name]["networks"]) for name in SERVICES}
-    shared = {(a, b) for a in SERVICES for b in SERVICES if a not in {"keys", b} and networks[a] & networks[b]}
-    assert shared == {(name, "keys") for name, service in RAW["services"].items() if _asks_keys(service)}
+    shared = {frozenset((a, b)) for a in SERVICES for b in SERVICES if a != b and networks[a] & networks[b]}
+    assert shared == {frozenset(edge) for edge in _expected_edges() if edge[1] in SERVICES}
 
 
 def test_compose_networks_join_exactly_the_edges_of_the_map() -> None:
@@ -244,14 +247,11 @@ def test_compose_networks_join_exactly_the_edges_of_the_map() -> None:
     joined = set()
     for name in SERVICES:
         for other, container in COMPOSE["services"].items():
-            # That only the key service shares networks with services is the test above.
-            if (
-                other != name
-                and (other == "keys" or other not in SERVICES)
-                and set(COMPOSE["services"][name]["networks"]) & set(container["networks"])
-            ):
+            if other != name and set(COMPOSE["services"][name]["networks"]) & set(container["networks"]):
                 joined.add((name, parts.get(other, other)))
-    assert joined == _expected_edges() | {(name, "monitoring") for name in SERVICES}
+    # A network has no direction: who is asked shares it with who asks.
+    back = {(target, source) for source, target in _expected_edges() if target in SERVICES}
+    assert joined == _expected_edges() | back | {(name, "monitoring") for name in SERVICES}
 
 
 def test_only_published_services_have_a_way_out_of_the_host() -> None:

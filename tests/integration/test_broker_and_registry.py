@@ -23,11 +23,11 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from staithe.kernel.crypto.pki import Usage, ensure_authority, ensure_leaf
 from staithe.stack import aot, broker, maven, registry
 from staithe.stack.certificates import prepare_certificates
 from staithe.stack.layout import CachePaths, StackPaths, prepare_stack
 from staithe.stack.limits import JAVA_START_TIMEOUT_S
+from staithe.stack.pki import Usage, ensure_authority, ensure_leaf
 from staithe.stack.ports import HOST, StackPorts, find_free
 from staithe.stack.processes import ProcessSpec, spawn, stop, wait_ready
 from staithe.stack.secrets import ensure_kafka_passwords, kafka_password

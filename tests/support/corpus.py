@@ -1,5 +1,6 @@
 """The sample corpus with its labels and questions, and the text of its files by another reader than the product's."""
 
+import hashlib
 import importlib.util
 import re
 import shutil
@@ -50,6 +51,11 @@ def may_see(row: dict[str, Any], document: dict[str, Any]) -> bool:
 
 def collapsed(text: str) -> str:
     return " ".join(text.split())
+
+
+def source_sha256(document_id: str) -> str:
+    """The SHA-256 of a sample's file, in hexadecimal."""
+    return hashlib.sha256((SAMPLES / documents()[document_id]["path"]).read_bytes()).hexdigest()
 
 
 @cache

@@ -13,7 +13,6 @@ from aiohttp import ClientConnectionError, ClientSession, TCPConnector, web
 from aiohttp.test_utils import TestClient, TestServer, unused_port
 from kernel_samples import FakeLogger
 
-from staithe.kernel.crypto.pki import Usage, ensure_authority, ensure_leaf
 from staithe.kernel.errors import (
     AccessDenied,
     ConfigurationError,
@@ -31,6 +30,7 @@ from staithe.kernel.problems import Problem, problem_from
 from staithe.kernel.telemetry import Metrics
 from staithe.kernel.tls import client_context, server_context
 from staithe.kernel.vocabulary import TenantId, Tier
+from staithe.stack.pki import Usage, ensure_authority, ensure_leaf
 
 CALLER = Caller("alice", TenantId("harbour"), Tier.OFFICE, frozenset(), frozenset({"read"}))
 GOOD = {"Authorization": "Bearer good"}

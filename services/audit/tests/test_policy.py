@@ -29,6 +29,8 @@ def test_an_event_of_the_product_is_allowed(event: Make) -> None:
         {"citations": "3", "caller_hmac": DIGEST, "tier": "2", "interface": "chat"},
         {"results": "10", "caller_hmac": DIGEST, "tier": "1"},
         {"ordinal": "0", "method": "OTHER"},
+        {"ordinal": "512", "model_digest": DIGEST, "chunks": DIGEST * 512},
+        {"citations": "1", "cited": f"{DIGEST}:5:1:tier:0-71:{DIGEST}:{DIGEST}{DIGEST}"},
     ],
 )
 def test_the_attributes_that_the_services_write_are_allowed(attributes: dict[str, str], event: Make) -> None:
@@ -75,6 +77,9 @@ def test_a_field_that_could_hold_something_else_is_refused(field: str, value: An
         ("document_id", "mary-miller-contract"),
         ("Topic", "documents.ingested.v1"),
         ("topic", "mary.miller"),
+        ("chunks", "mary"),
+        ("chunks", DIGEST * 513),
+        ("cited", f"{DIGEST}:5:1:mary:0-71:{DIGEST}:{DIGEST}"),
         ("topic", "documents.ingested.v1\n"),
         ("offset", "mary"),
         ("offset", "007"),
@@ -105,6 +110,18 @@ def test_an_attribute_outside_the_allow_list_is_refused_without_repeating_it(
 def test_too_many_attributes_are_refused(event: Make) -> None:
     with pytest.raises(InvalidEvent):
         check_event(replace(event(1), attributes={f"a{i}": "1" for i in range(17)}))
+
+
+def test_two_lists_in_one_event_are_refused(event: Make) -> None:
+    both = {"chunks": DIGEST, "cited": f"{DIGEST}:5:1:tier:0-71:{DIGEST}:{DIGEST}"}
+    with pytest.raises(InvalidEvent):
+        check_event(replace(event(1), attributes=both))
+
+
+def test_the_longest_list_fits_an_entry(event: Make) -> None:
+    cited = ";".join([f"{DIGEST}:{'9' * 16}:1:group:{'9' * 16}-{'9' * 16}:{DIGEST}:{DIGEST * 8}"] * 16)
+    for attributes in ({"chunks": DIGEST * 512}, {"cited": cited}):
+        assert len(encode_entry(replace(event(1), attributes=attributes))) < ENTRY_BYTES_MAX * 0.6
 
 
 def test_the_largest_event_that_is_allowed_fits_an_entry(event: Make) -> None:

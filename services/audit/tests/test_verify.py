@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from staithe.audit.edge import Edge
+from staithe.audit.files import LogFiles
 from staithe.audit.log import TransparencyLog
 from staithe.audit.merkle import leaf_hash
 from staithe.audit.notes import Checkpoint, VerifierKey, sign_checkpoint
 from staithe.audit.tiles import pack_entries, unpack_entries
 from staithe.audit.verify import VerificationReport, verify_log
+from staithe.audit.verify_parallel import check_bundles
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.errors import ConfigurationError
 
@@ -249,3 +251,61 @@ def test_a_flood_of_problems_is_counted_and_not_kept() -> None:
     for i in range(5000):
         report.add("file", str(i))
     assert (len(report.problems), report.problem_count) == (1000, 5000)
+
+
+def test_several_processes_find_what_one_finds(build_log: Callable[[Sequence[int]], Path]) -> None:
+    files = LogFiles(build_log([1500]))
+    flip(files.folder / "tile/entries/000")
+    swap(files.folder / "tile/0/003", files.folder / "tile/0/004")
+    (files.folder / "tile/entries/002").unlink()
+    alone = list(check_bundles(files, 1500, 1))
+    assert [each.width for each in alone] == [256] * 5 + [220]
+    assert sum(len(each.problems) for each in alone) >= 4
+    for per_task in (1, 4):
+        assert list(check_bundles(files, 1500, 2, entries_min=0, bundles_per_task=per_task)) == alone
+
+
+def cut(content: bytes, count: int) -> bytes:
+    return content[: max(len(content) - count, 0)]
+
+
+MUTATIONS: dict[str, Callable[[bytes, bytes], bytes]] = {
+    "first byte flipped": lambda c, _: bytes([c[0] ^ 1]) + c[1:],
+    "middle byte flipped": lambda c, _: c[: len(c) // 2] + bytes([c[len(c) // 2] ^ 0x80]) + c[len(c) // 2 + 1 :],
+    "last byte flipped": lambda c, _: c[:-1] + bytes([c[-1] ^ 1]),
+    "last byte cut": lambda c, _: cut(c, 1),
+    "a hash cut": lambda c, _: cut(c, 32),
+    "half cut": lambda c, _: c[: len(c) // 2],
+    "emptied": lambda _c, _o: b"",
+    "zeroed": lambda c, _: bytes(len(c)),
+    "byte added": lambda c, _: c + b"\0",
+    "a hash added": lambda c, _: c + bytes(32),
+    "doubled": lambda c, _: c + c,
+    "byte inserted in front": lambda c, _: b"\0" + c,
+    "first byte removed": lambda c, _: c[1:],
+    "reversed": lambda c, _: c[::-1],
+    "halves exchanged": lambda c, _: c[len(c) // 2 :] + c[: len(c) // 2],
+    "block repeated over its neighbour": lambda c, _: c[:32] + c[:32] + c[64:] if len(c) > 64 else c[:1] * len(c),
+    "another file's content": lambda _, other: other,
+    "beginning of another file": lambda c, other: other[: len(c) // 2] + c[len(c) // 2 :],
+}
+"""What can happen to the bytes of any one file; the second argument is the content of the next file."""
+
+
+def test_every_kind_of_change_to_every_file_is_found(folder: Path, vkey: str) -> None:
+    paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.parent.name != "writer")
+    contents = {path: path.read_bytes() for path in paths}
+    missed, tried = [], 0
+    for path, following in zip(paths, [*paths[1:], paths[0]], strict=True):
+        for kind, change in MUTATIONS.items():
+            changed = change(contents[path], contents[following])
+            if changed == contents[path]:
+                continue
+            path.write_bytes(changed)
+            tried += 1
+            missed += [(path.name, kind)] if verify_log(folder, vkey).ok else []
+        path.write_bytes(contents[path])
+    assert missed == []
+    assert len(MUTATIONS) >= 16
+    assert tried > len(paths) * 15
+    assert verify_log(folder, vkey).ok

@@ -9,12 +9,13 @@ import numpy.typing as npt
 import pytest
 
 from staithe.embedding.stage import EMBEDDED_TOPIC, EmbeddingStage
-from staithe.kernel.content import NOTHING_TO_READ, Readable, chunks_digest
+from staithe.kernel.content import NOTHING_TO_READ, Readable, chunk_digest, chunks_digest, listed_chunks_digest
 from staithe.kernel.crypto.sealing import KeyringOpener, KeyringSealer, SealContext, generate_private_key, public_key_of
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.errors import Integrity, InvalidEvent, Unavailable
 from staithe.kernel.events import AuditEvent, ChunksEmbedded, DocumentSanitized, Event, LineageStep
 from staithe.kernel.lineage import LineageAuthor, LineageVerifier, sha256
+from staithe.kernel.provenance import CHUNKS_LISTED_MAX, spell_chunks
 from staithe.kernel.stream.settle import AUDIT_TOPIC
 from staithe.kernel.vocabulary import Access, Classification, DocumentId, Operation, TenantId, Tier
 from staithe.vectors.chunks import Chunk as TextChunk
@@ -59,6 +60,13 @@ class FakeEncoder:
         if self.failure:
             raise self.failure
         return np.array([len(text), 1, 0], np.float64).astype(np.float32)
+
+
+class FakeEncoderOfMany(FakeEncoder):
+    """More chunks than one audit event can list, whatever the text."""
+
+    def chunks(self, text: str) -> Sequence[TextChunk]:
+        return [TextChunk(number, number, number + 1, text[:1]) for number in range(CHUNKS_LISTED_MAX + 2)]
 
 
 def sanitized(**changes: Any) -> DocumentSanitized:
@@ -137,6 +145,28 @@ def test_audit_counts_chunks_and_names_no_document() -> None:
     assert isinstance(audit, AuditEvent)
     assert (audit.action, audit.attributes["chunk_count"]) == ("document.embedded", "2")
     assert "leave" not in repr(audit)
+
+
+def test_audit_lists_the_chunks_by_digest() -> None:
+    embedded_event, audit = (each.event for each in stage()(sanitized(), ()))
+    assert isinstance(embedded_event, ChunksEmbedded)
+    assert isinstance(audit, AuditEvent)
+    listed = [chunk_digest(each) for each in embedded_event.chunks]
+    assert audit.attributes["chunks"] == spell_chunks(listed)
+    assert listed_chunks_digest(embedded_event.model_digest, listed) == audit.output_sha256
+
+
+def test_more_chunks_than_one_event_can_list_go_on_in_others() -> None:
+    embedded_event, *audits = (each.event for each in stage(FakeEncoderOfMany())(sanitized(), ()))
+    assert isinstance(embedded_event, ChunksEmbedded)
+    found = ""
+    for each in audits:
+        assert isinstance(each, AuditEvent)
+        assert int(each.attributes.get("ordinal", 0)) * 64 == len(found)
+        found += each.attributes["chunks"]
+    assert [each.action for each in audits if isinstance(each, AuditEvent)] == ["document.embedded", "chunks.listed"]
+    assert found == spell_chunks([chunk_digest(each) for each in embedded_event.chunks])
+    assert len(embedded_event.chunks) == CHUNKS_LISTED_MAX + 2
 
 
 def test_erasure_passes_without_chunks() -> None:

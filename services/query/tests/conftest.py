@@ -21,6 +21,7 @@ from staithe.kernel.telemetry import Headers, Metrics
 from staithe.kernel.vocabulary import Access, ChunkId, Classification, DocumentId, TenantId, Tier
 from staithe.query.audit import AuditTrail, KeyedDigest
 from staithe.query.http.chat import ChatHandlers
+from staithe.query.http.evidence import EvidenceHandlers
 from staithe.query.http.handlers import Handlers
 from staithe.query.http.mcp.endpoint import McpEndpoint
 from staithe.query.http.rates import RateLimiter
@@ -147,6 +148,21 @@ class FakePublisher:
         return [event for _, event in self.accepted if isinstance(event, DocumentSubmitted)]
 
 
+class FakeLog:
+    """Knows bundles by answer id, or fails."""
+
+    def __init__(self) -> None:
+        self.bundles: dict[str, bytes] = {}
+        self.failure: StaitheError | None = None
+        self.asked = 0
+
+    async def fetch(self, answer_id: str) -> bytes | None:
+        self.asked += 1
+        if self.failure:
+            raise self.failure
+        return self.bundles.get(answer_id)
+
+
 class FakeVerifier(TokenVerifier):
     """Knows callers by name."""
 
@@ -210,6 +226,8 @@ class World:
             "reader": make_caller(scopes="read"),
             "mallory": make_caller(MILLRACE, tier=3, groups=["hr", "board"], scopes="search read erase"),
             "nobody": make_caller(scopes=""),
+            "auditor": replace(make_caller(scopes="audit"), subject="auditor"),
+            "bob": replace(make_caller(scopes="search"), subject="bob"),
         }
         self.workers = [BoundedWorker(name, threads=2, waiting_max=8) for name in ("encode", "search", "publish")]
         self.stage = QueryStage(
@@ -226,8 +244,10 @@ class World:
         )  # fmt: skip
         chat = ChatHandlers(queries=queries, encoder=self.encoder, clock=self.clock)
         mcp = McpEndpoint(queries, trail, structlog.get_logger())
+        self.trail, self.log = trail, FakeLog()
+        evidence = EvidenceHandlers(self.log, trail, self.clock)
         self.application = query_application(
-            handlers=handlers, chat=chat, mcp=mcp, trail=trail, verifier=FakeVerifier(self.callers),
+            handlers=handlers, chat=chat, mcp=mcp, evidence=evidence, trail=trail, verifier=FakeVerifier(self.callers),
             issuer_url="https://issuer.example", ready=self.current.caught_up, health=health,
             limiter=RateLimiter(self.quota, self.clock), metrics=self.metrics,
             clock=self.clock, logger=structlog.get_logger(),

@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
+from staithe.kernel.content import chunk_digest
 from staithe.kernel.errors import AccessDenied, Unavailable
-from staithe.kernel.events import Outcome
-from staithe.kernel.vocabulary import Operation
+from staithe.kernel.events import Outcome, document_subject
+from staithe.kernel.provenance import BY_TIER, CitedPassage, quote_digest, spell_chunks, spell_citations
+from staithe.kernel.vocabulary import DocumentId, Operation, TenantId
 
 TEXT = "Everyone has 27 days of paid leave a year."
 SEARCH, ANSWERS, LEAVE = "/v1/search", "/v1/answers", "/v1/documents/leave"
 Bearer = Callable[[str], dict[str, str]]
 NOW_MS = 1_790_000_000_000
+SUBJECT = document_subject(TenantId("harbour"), DocumentId("leave"))
 
 
 async def ask(client: Any, path: str, headers: dict[str, str], **body: Any) -> Any:
@@ -63,6 +66,30 @@ async def test_audit_event_is_durable_before_the_answer_is_sent(
     assert event.output_sha256 == hashlib.sha256(body).digest()
     assert event.event_id in body.decode()
     assert event.tenant_id == "harbour"
+
+
+async def test_audit_event_names_what_was_cited_and_not_a_word_of_it(world: Any, client: Any, bearer: Bearer) -> None:
+    current = world.add("Nothing about that here. " + TEXT)
+    answer = await (await ask(client, ANSWERS, bearer("alice"))).json()
+    [event] = world.publisher.audited()
+    cited = CitedPassage(
+        subject_sha256=SUBJECT, document_version=current.document_version, tier=1, basis=BY_TIER, span_start=25,
+        span_end=25 + len(TEXT), quote_sha256=quote_digest(bytes.fromhex(answer["salt"]), TEXT),
+        chunk_sha256s=(chunk_digest(world.index.rows[0][0]),),
+    )  # fmt: skip
+    assert event.attributes["cited"] == spell_citations([cited])
+    assert "leave" not in repr(event)
+    assert answer["salt"] not in repr(event)
+
+
+async def test_quotation_over_two_chunks_names_both(world: Any, client: Any, bearer: Bearer) -> None:
+    current = world.make_current(chunk_count=2)
+    world.current.documents[current.tenant_id, current.document_id] = current
+    for ordinal, (start, end) in enumerate([(0, 40), (30, len(TEXT))]):
+        world.put(world.make_chunk(TEXT[start:end], ordinal=ordinal, start=start, current=current))
+    await ask(client, ANSWERS, bearer("alice"))
+    both = spell_chunks([chunk_digest(row) for row, _ in world.index.rows])
+    assert world.publisher.audited()[0].attributes["cited"].endswith(f":{both}")
 
 
 @pytest.mark.parametrize("failure", [Unavailable("no broker"), AccessDenied("no right")])

@@ -104,6 +104,7 @@ SETTINGS: dict[str, Any] = {
     "issuer_url": "https://i", "audience": "query", "keys_url": "https://k", "keys_ca_file": "c",
     "keys_certificate_file": "k", "keys_private_key_file": "k", "model_cache_dir": "m",
     "milvus_uri": "http://127.0.0.1:19530",
+    "log_url": "https://a", "log_ca_file": "c", "log_certificate_file": "c", "log_private_key_file": "k",
 }  # fmt: skip
 
 

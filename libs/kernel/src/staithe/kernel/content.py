@@ -4,9 +4,24 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 from staithe.kernel.errors import Integrity
-from staithe.kernel.events import Chunk
+
+
+class ChunkFacts(Protocol):
+    """What is known of a chunk wherever it lies: in an event, or in the index."""
+
+    @property
+    def ordinal(self) -> int: ...
+    @property
+    def span_start(self) -> int: ...
+    @property
+    def span_end(self) -> int: ...
+    @property
+    def text_sha256(self) -> bytes: ...
+    @property
+    def sealed_text(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +62,25 @@ def text_digest(*, name: str, title: str, text: str) -> bytes:
     return _digest(b"staithe/text/v1", (each.encode() for each in (name, title, text)))
 
 
-def chunks_digest(model_digest: bytes, chunks: Iterable[Chunk]) -> bytes:
-    """The digest of an embedded version: which model, which spans, which texts. The vectors follow from these."""
-    fields = (
-        b"".join(number.to_bytes(4, "big", signed=True) for number in (each.ordinal, each.span_start, each.span_end))
-        + each.text_sha256
-        for each in chunks
-    )
-    return _digest(b"staithe/chunks/v1" + model_digest, fields)
+def chunk_digest(chunk: ChunkFacts) -> bytes:
+    """The digest of a chunk as it is stored: its place, its text and its sealed bytes.
+
+    It may stand in the audit log: the sealed bytes have random ones among them, so that nobody can try likely texts
+    against it who does not hold the chunk.
+    """
+    numbers = (chunk.ordinal, chunk.span_start, chunk.span_end)
+    place = b"".join(number.to_bytes(4, "big", signed=True) for number in numbers)
+    return _digest(b"staithe/chunk/v1", (place, chunk.text_sha256, hashlib.sha256(chunk.sealed_text).digest()))
+
+
+def chunks_digest(model_digest: bytes, chunks: Iterable[ChunkFacts]) -> bytes:
+    """The digest of an embedded version: which model, which chunks. The vectors follow from these."""
+    return listed_chunks_digest(model_digest, (chunk_digest(each) for each in chunks))
+
+
+def listed_chunks_digest(model_digest: bytes, chunk_digests: Iterable[bytes]) -> bytes:
+    """The same from the digests alone, as the audit log lists them."""
+    return _digest(b"staithe/chunks/v2" + model_digest, chunk_digests)
 
 
 def _digest(domain: bytes, fields: Iterable[bytes]) -> bytes:

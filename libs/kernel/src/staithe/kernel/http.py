@@ -6,9 +6,9 @@ so that a forgotten decorator refuses instead of exposing.
 
 import asyncio
 import uuid
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -20,6 +20,8 @@ from staithe.kernel.problems import Handler, Problem, problem_from
 from staithe.kernel.telemetry import Logger
 from staithe.kernel.tls import server_context
 
+Guard = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+"""Lets a request through to its handler, or raises Problem."""
 _CALLER: Final = web.RequestKey("caller", Caller)
 _STARTED: Final = web.RequestKey("started", web.StreamResponse)
 REQUEST_ID: Final = web.RequestKey("request_id", str)
@@ -58,12 +60,21 @@ def require_scope(request: web.Request, scope: str) -> Caller:
 def api_application(*, verifier: TokenVerifier, logger: Logger, open_paths: Collection[str]) -> web.Application:
     """An application whose every path but `open_paths` needs a valid bearer token (RFC 6750)."""
 
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await _guarded(request, handler, verifier, open_paths)
+
+    return guarded_application(guard, logger)
+
+
+def guarded_application(guard: Guard, logger: Logger) -> web.Application:
+    """An application whose every request goes through `guard`, and whose every failure becomes a problem."""
+
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         request_id = str(uuid.uuid4())
         request[REQUEST_ID] = request_id
         try:
-            response = await _guarded(request, handler, verifier, open_paths)
+            response = await guard(request, handler)
         except Problem as problem:
             response = problem.response(request_id)
         except StaitheError as error:
@@ -129,6 +140,13 @@ def _route(request: web.Request) -> str:
     """The route's pattern, never the path: paths carry document ids."""
     resource = request.match_info.route.resource
     return resource.canonical if resource else "unmatched"
+
+
+def client_name(request: web.Request) -> str:
+    """The one common name in the client's verified certificate; empty when there is none, or several."""
+    certificate: Mapping[str, Any] = (request.transport and request.transport.get_extra_info("peercert")) or {}
+    names = [value for part in certificate.get("subject", ()) for name, value in part if name == "commonName"]
+    return names[0] if len(names) == 1 else ""
 
 
 async def serve_https(

@@ -57,6 +57,7 @@ class Listener(_Strict):
 
     https: int | None = None
     keys: int | None = Field(default=None, description="HTTPS for services with client certificates.")
+    log: int | None = Field(default=None, description="HTTPS for readers of the audit log, by client certificate.")
 
 
 class KeyRights(_Strict):
@@ -80,6 +81,7 @@ class Service(KeyRights):
     produces: tuple[str, ...] = ()
     transactional: bool = True
     serves: Listener = Listener()
+    readers: Mapping[str, tuple[Literal["log", "evidence"], ...]] = {}
     milvus: Literal["read", "write"] | None = None
 
     def writes(self) -> tuple[str, ...]:

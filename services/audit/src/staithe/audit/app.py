@@ -3,22 +3,30 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
+
+from aiohttp import web
 
 from staithe.audit.consume import AuditConsumer
 from staithe.audit.dedup import EventIndex
+from staithe.audit.http.routes import LogPages, Right
 from staithe.audit.log import TransparencyLog
+from staithe.audit.notes import VerifierKey
+from staithe.audit.published import PublishedLog
 from staithe.audit.settings import AuditSettings
 from staithe.audit.stage import AppendStage
 from staithe.kernel.crypto.sealing import KeyringSealer
 from staithe.kernel.crypto.signing import Signer
-from staithe.kernel.errors import StaitheError
+from staithe.kernel.errors import ConfigurationError, StaitheError
 from staithe.kernel.faust_app import FaustStream
 from staithe.kernel.files import write_atomically
+from staithe.kernel.http import serve_https
 from staithe.kernel.service import Application, Runtime
 from staithe.kernel.stream.assembly import event_codec
 from staithe.kernel.stream.record import Outgoing, Record
 from staithe.kernel.stream.settle import AUDIT_TOPIC
+from staithe.kernel.topology import load_topology
 
 SERVICE = "audit"
 
@@ -36,6 +44,8 @@ class AuditApplication:
         self._tree_size = runtime.metrics.gauge("log_entries", "Entries in the published log.")
         self._duplicates = runtime.metrics.counter("duplicates_total", "Events that the log already had.")
         self._consumer: AuditConsumer | None = None
+        self._pages: LogPages | None = None
+        self._server: web.AppRunner | None = None
         self._stream: FaustStream | None = None
 
     async def start(self) -> None:
@@ -48,6 +58,27 @@ class AuditApplication:
         )  # fmt: skip
         self._runtime.health.add("stream", self._stream.working)
         await self._stream.start()
+        await self._serve()
+
+    async def _serve(self) -> None:
+        """Open the log's pages; the log has a checkpoint and an index by now."""
+        settings, key = self._settings, VerifierKey.parse(self._settings.vkey_file.read_text())
+        self._pages = LogPages(
+            PublishedLog(settings.log_dir, settings.index_file, key), readers_in(settings.topology_file),
+            self._runtime.metrics,
+        )  # fmt: skip
+        try:
+            self._server = await serve_https(
+                self._pages.application(self._runtime.logger), host=settings.https_host, port=settings.https_port,
+                certificate_file=settings.certificate_file, private_key_file=settings.private_key_file,
+                clients_ca_file=settings.clients_ca_file,
+            )  # fmt: skip
+        except OSError as error:
+            raise ConfigurationError(
+                f"port {settings.https_port} on {settings.https_host} is taken or not ours: "
+                "set STAITHE_AUDIT_HTTPS_PORT to a free one",
+                reason_code="PORT_BUSY",
+            ) from error
 
     def _open(self) -> None:
         settings = self._settings
@@ -75,12 +106,22 @@ class AuditApplication:
 
     async def stop(self) -> None:
         """Leave the group; the batch under way is finished or delivered again."""
+        if self._server is not None:
+            await self._server.cleanup()
+        if self._pages is not None:
+            self._pages.close()
         if self._stream is not None:
             await self._stream.stop()
         self._writer.shutdown(wait=True)
 
     async def _in_writer(self, function: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._writer, function)
+
+
+def readers_in(topology_file: Path) -> dict[str, frozenset[Right]]:
+    """Who may read what of the log, by the name in the certificate: the map says so."""
+    readers = load_topology(topology_file).services[SERVICE].readers
+    return {name: frozenset(rights) for name, rights in readers.items()}
 
 
 def build(runtime: Runtime, settings: AuditSettings) -> Application:

@@ -1,29 +1,36 @@
-"""What a verification looks for inside the entries: that each is an audit entry, and each event is there once."""
+"""Whether each event is in the log once, for logs of any size."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-
-from staithe.audit.entry import decode_entry
-from staithe.kernel.errors import Integrity
 
 
 class EntriesCheck:
     """Remembers the event ids seen so far in a temporary SQLite file, so that memory stays bounded."""
 
     def __init__(self) -> None:
-        self._seen = sqlite3.connect("")  # a private temporary database: in memory first, then on disk
-        self._seen.execute("CREATE TABLE event (event_id TEXT PRIMARY KEY) WITHOUT ROWID")
+        # A private temporary database: in memory first, then on disk.
+        self._seen = sqlite3.connect("", isolation_level=None)
+        self._seen.execute("CREATE TABLE event (event_id BLOB PRIMARY KEY) WITHOUT ROWID")
 
-    def check(self, first: int, entries: Sequence[bytes]) -> Iterator[tuple[int, str]]:
-        """The leaf index and the fault of each faulty entry; `first` is the leaf index of the first one."""
-        for leaf_index, entry in enumerate(entries, first):
-            try:
-                event_id = decode_entry(entry).event_id
-            except Integrity as error:
-                yield leaf_index, f"is malformed ({error.reason_code})"
+    def repeated(self, first: int, event_ids: Sequence[bytes | None]) -> Iterator[int]:
+        """The leaf index of each event that was there before; `first` is the leaf index of the first of `event_ids`.
+
+        None stands for an entry that is no event.
+        """
+        rows = [(event_id,) for event_id in event_ids if event_id is not None]
+        self._seen.execute("SAVEPOINT bundle")
+        added = self._seen.executemany("INSERT OR IGNORE INTO event VALUES (?)", rows).rowcount
+        if added != len(rows):
+            self._seen.execute("ROLLBACK TO bundle")
+            yield from self._one_by_one(first, event_ids)
+        self._seen.execute("RELEASE bundle")
+
+    def _one_by_one(self, first: int, event_ids: Sequence[bytes | None]) -> Iterator[int]:
+        for leaf_index, event_id in enumerate(event_ids, first):
+            if event_id is None:
                 continue
             if not self._seen.execute("INSERT OR IGNORE INTO event VALUES (?)", (event_id,)).rowcount:
-                yield leaf_index, "repeats an event that is already in the log"
+                yield leaf_index
 
     def close(self) -> None:
         """Delete the temporary file."""

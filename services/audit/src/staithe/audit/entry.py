@@ -7,6 +7,7 @@ source can predict its leaf and a redelivered event is recognised by its bytes.
 """
 
 import json
+from dataclasses import dataclass
 from typing import Any, Final
 
 from staithe.audit.policy import check_event
@@ -62,15 +63,31 @@ def decode_entry(entry: bytes) -> AuditEvent:
     return event
 
 
-def entry_event_id(entry: bytes) -> bytes:
-    """The 16 bytes of an entry's event id, read without checking the rest; raises Integrity when it has none."""
+@dataclass(frozen=True, slots=True)
+class EntryKeys:
+    """What an entry is looked up by: its event, and the version of a document that it is about."""
+
+    event_id: bytes
+    subject_sha256: bytes | None
+    document_version: int
+
+
+def entry_keys(entry: bytes) -> EntryKeys:
+    """The keys of an entry, read without checking the rest; raises Integrity when it has none."""
     try:
-        event_id = event_id_bytes(json.loads(entry)["event_id"])
+        fields = json.loads(entry)
+        event_id, subject = event_id_bytes(fields["event_id"]), fields["subject_sha256"]
+        keys = EntryKeys(event_id, None if subject is None else bytes.fromhex(subject), int(fields["document_version"]))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _not_an_entry() from error
     if len(event_id) != EVENT_ID_BYTES:
         raise _not_an_entry()
-    return event_id
+    return keys
+
+
+def entry_event_id(entry: bytes) -> bytes:
+    """The 16 bytes of an entry's event id, read without checking the rest; raises Integrity when it has none."""
+    return entry_keys(entry).event_id
 
 
 def event_id_bytes(event_id: str) -> bytes:

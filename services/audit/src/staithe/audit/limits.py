@@ -40,3 +40,27 @@ ATTRIBUTES_MAX: Final = 16
 
 ATTRIBUTE_BYTES_MAX: Final = 256
 """Bytes of one attribute value: a digest, a number, a code or a name, never a text."""
+
+LIST_BYTES_MAX: Final = 32_768
+"""Bytes of an attribute that lists digests: 512 of them. Half an entry, so that the rest always fits."""
+
+EVIDENCE_BYTES_MAX: Final = 16 * 1024 * 1024
+"""A bundle: at most 16 citations, each with its entries, of which those that list chunks are up to 33 KiB."""
+
+EVIDENCE_ENTRIES_MAX: Final = 256
+"""Entries in one bundle: of 16 versions, each with three steps and up to 13 lists of chunks."""
+
+CANDIDATE_ENTRIES_MAX: Final = 512
+"""Entries about one version that are looked at; more than a handful means that its source sent it again and again."""
+
+PARALLEL_ENTRIES_MIN: Final = 65_536
+"""Below this a verification takes about a second; starting processes would take longer."""
+
+BUNDLES_PER_TASK: Final = 32
+"""8,192 entries, about a tenth of a second: enough to outweigh handing the task over, few enough for a smooth bar."""
+
+TASKS_AHEAD_PER_PROCESS: Final = 3
+"""Tasks handed out before their turn: bounds what waits in memory, about 300 KB each."""
+
+READS_WAITING_MAX: Final = 32
+"""Requests of the read interface that wait for its one thread; each takes milliseconds."""

@@ -15,8 +15,11 @@ from staithe.audit.merkle import HASH_BYTES
 from staithe.kernel.crypto import signing
 from staithe.kernel.errors import ConfigurationError, Integrity
 
-_ED25519_TYPE: Final = b"\x01"
-_KEY_ID_BYTES: Final = 4
+ED25519: Final = b"\x01"
+"""Signs the text of a note."""
+COSIGNATURE: Final = b"\x04"
+"""Ed25519 as well, but signs a time with the text (C2SP tlog-cosignature, cosignature/v1)."""
+KEY_ID_BYTES: Final = 4
 _SIGNATURE_MARK: Final = "\N{EM DASH} "
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,15}")
@@ -38,16 +41,17 @@ class VerifierKey:
 
     name: str
     public_key: bytes
+    kind: bytes = ED25519
 
     @classmethod
-    def parse(cls, text: str) -> "VerifierKey":
-        """The key in a `name+id+base64` line; raises ConfigurationError when the line is not one."""
+    def parse(cls, text: str, kind: bytes = ED25519) -> "VerifierKey":
+        """The key of this kind in a `name+id+base64` line; raises ConfigurationError when the line is not one."""
         name, _, rest = text.strip().partition("+")
         key_id, _, encoded = rest.partition("+")
         decoded = _from_base64(encoded)
-        if decoded is None or decoded[:1] != _ED25519_TYPE or len(decoded) != 1 + signing.PUBLIC_KEY_BYTES:
-            raise _bad_key("not an Ed25519 verifier key of the form name+id+base64")
-        key = cls(name, decoded[1:])
+        if decoded is None or decoded[:1] != kind or len(decoded) != 1 + signing.PUBLIC_KEY_BYTES:
+            raise _bad_key("not an Ed25519 verifier key of the form name+id+base64 and of the kind needed here")
+        key = cls(name, decoded[1:], kind)
         if not is_key_name(name) or key.key_id.hex() != key_id:
             raise _bad_key("its name or its id does not match its key")
         return key
@@ -55,11 +59,11 @@ class VerifierKey:
     @property
     def key_id(self) -> bytes:
         """The first four bytes of SHA-256(name, newline, type, public key)."""
-        material = self.name.encode() + b"\n" + _ED25519_TYPE + self.public_key
-        return sha256(material).digest()[:_KEY_ID_BYTES]
+        material = self.name.encode() + b"\n" + self.kind + self.public_key
+        return sha256(material).digest()[:KEY_ID_BYTES]
 
     def __str__(self) -> str:
-        encoded = base64.b64encode(_ED25519_TYPE + self.public_key).decode()
+        encoded = base64.b64encode(self.kind + self.public_key).decode()
         return f"{self.name}+{self.key_id.hex()}+{encoded}"
 
 
@@ -85,8 +89,12 @@ def sign_checkpoint(checkpoint: Checkpoint, signer: NoteSigner) -> bytes:
     """The signed note of `checkpoint`; the key's name is the log's origin."""
     text = checkpoint.text()
     key = VerifierKey(checkpoint.origin, signer.public_key)
-    signature = base64.b64encode(key.key_id + signer.sign(text.encode())).decode()
-    return f"{text}\n{_SIGNATURE_MARK}{key.name} {signature}\n".encode()
+    return f"{text}\n{signature_line(key, signer.sign(text.encode()))}".encode()
+
+
+def signature_line(key: VerifierKey, signature: bytes) -> str:
+    """A signature as the line that it takes in a note."""
+    return f"{_SIGNATURE_MARK}{key.name} {base64.b64encode(key.key_id + signature).decode()}\n"
 
 
 def open_checkpoint(note: bytes, key: VerifierKey) -> Checkpoint:
@@ -94,13 +102,13 @@ def open_checkpoint(note: bytes, key: VerifierKey) -> Checkpoint:
 
     Signatures of other keys are ignored. Every signature in `key`'s name and id must verify; one must be there.
     """
-    text, signatures = _split_note(note)
-    ours = [value for name, value in signatures if name == key.name and value[:_KEY_ID_BYTES] == key.key_id]
+    text, signatures = split_note(note)
+    ours = [value for name, value in signatures if name == key.name and value[:KEY_ID_BYTES] == key.key_id]
     if not ours:
         raise _bad_checkpoint("CHECKPOINT_KEY_UNKNOWN", "the checkpoint is not signed by the given key")
     for value in ours:
         try:
-            signing.verify(key.public_key, value[_KEY_ID_BYTES:], text.encode())
+            signing.verify(key.public_key, value[KEY_ID_BYTES:], text.encode())
         except Integrity as error:
             raise _bad_checkpoint("CHECKPOINT_SIGNATURE_INVALID", "the signature is wrong") from error
     checkpoint = _parse_checkpoint(text)
@@ -109,7 +117,8 @@ def open_checkpoint(note: bytes, key: VerifierKey) -> Checkpoint:
     return checkpoint
 
 
-def _split_note(note: bytes) -> tuple[str, list[tuple[str, bytes]]]:
+def split_note(note: bytes) -> tuple[str, list[tuple[str, bytes]]]:
+    """A note's text and its signatures: key name, and bytes that begin with a key id; Integrity when malformed."""
     if len(note) > NOTE_BYTES_MAX:
         raise _bad_checkpoint("CHECKPOINT_MALFORMED", "the checkpoint is too large")
     try:
@@ -129,7 +138,7 @@ def _parse_signature(line: str) -> tuple[str, bytes]:
     name, _, encoded = line.removeprefix(_SIGNATURE_MARK).partition(" ")
     value = _from_base64(encoded)
     well_formed = line.startswith(_SIGNATURE_MARK) and is_key_name(name)
-    if not well_formed or value is None or len(value) <= _KEY_ID_BYTES:
+    if not well_formed or value is None or len(value) <= KEY_ID_BYTES:
         raise _bad_checkpoint("CHECKPOINT_MALFORMED", "the checkpoint has a malformed signature line")
     return name, value
 
@@ -154,7 +163,7 @@ def _from_base64(text: str) -> bytes | None:
 
 def _bad_key(problem: str) -> ConfigurationError:
     return ConfigurationError(
-        f"the log's verifier key is unusable: {problem}; take the line from log.vkey",
+        f"the log's verifier key is unusable: {problem}; take the line from log.vkey (of a witness: from witness.vkey)",
         reason_code="VKEY_MALFORMED",
     )
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from re import Pattern
 from typing import Final
 
-from staithe.audit.limits import ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX
+from staithe.audit.citations import CHUNK_LIST, CITATION_LIST
+from staithe.audit.limits import ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX, LIST_BYTES_MAX
 from staithe.audit.merkle import HASH_BYTES
 from staithe.kernel.errors import InvalidEvent
 from staithe.kernel.events import AuditEvent
@@ -18,12 +19,12 @@ from staithe.kernel.vocabulary import Classification, Operation, Tier, tenant_id
 INTEGER_MAX: Final = (1 << 53) - 1
 """The largest integer that every JSON reader keeps exact (RFC 8785 section 3.2.2.3)."""
 
-_EVENT_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+EVENT_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 """A UUIDv7 in its one canonical spelling (RFC 9562): two spellings would be two leaves."""
-_SERVICE: Final = re.compile(r"[a-z]{2,24}")
-_ACTION: Final = re.compile(r"[a-z]{2,24}(?:\.[a-z_]{2,32}){1,3}")
-_REASON_CODE: Final = re.compile(r"(?:[A-Z][A-Z0-9_]{1,63})?")
-_TRACEPARENT: Final = re.compile(r"(?:00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})?")
+SERVICE: Final = re.compile(r"[a-z]{2,24}")
+ACTION: Final = re.compile(r"[a-z]{2,24}(?:\.[a-z_]{2,32}){1,3}")
+REASON_CODE: Final = re.compile(r"(?:[A-Z][A-Z0-9_]{1,63})?")
+TRACEPARENT: Final = re.compile(r"(?:00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})?")
 
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,15}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -44,7 +45,9 @@ ATTRIBUTES: Final[Mapping[str, Pattern[str]]] = {
     "attempt_count": _NUMBER,
     "caller_hmac": _DIGEST,
     "chunk_count": _NUMBER,
+    "chunks": CHUNK_LIST,
     "citations": _NUMBER,
+    "cited": CITATION_LIST,
     "classification": _one_of(*Classification),
     "code_version": _VERSION,
     "collection": _WORD,
@@ -84,16 +87,19 @@ ATTRIBUTES: Final[Mapping[str, Pattern[str]]] = {
 }
 """Every attribute an audit event may carry, and what its value must look like. A new one is a reviewed change."""
 
+LISTS: Final = frozenset({"chunks", "cited"})
+"""Attributes that list digests, and so are longer than any other. No action carries both."""
+
 
 def check_event(event: AuditEvent) -> None:
     """Return when the log may keep `event`; raise InvalidEvent, naming the field and never its value, otherwise."""
-    _require(bool(_EVENT_ID.fullmatch(event.event_id)), "event_id", "EVENT_ID_MALFORMED")
+    _require(bool(EVENT_ID.fullmatch(event.event_id)), "event_id", "EVENT_ID_MALFORMED")
     _require(_is_integer(event.occurred_at), "occurred_at")
     _require(_is_integer(event.document_version), "document_version")
-    _require(bool(_SERVICE.fullmatch(event.service)), "service")
-    _require(bool(_ACTION.fullmatch(event.action)), "action")
-    _require(bool(_REASON_CODE.fullmatch(event.reason_code)), "reason_code")
-    _require(bool(_TRACEPARENT.fullmatch(event.traceparent)), "traceparent")
+    _require(bool(SERVICE.fullmatch(event.service)), "service")
+    _require(bool(ACTION.fullmatch(event.action)), "action")
+    _require(bool(REASON_CODE.fullmatch(event.reason_code)), "reason_code")
+    _require(bool(TRACEPARENT.fullmatch(event.traceparent)), "traceparent")
     if event.tenant_id:
         tenant_id(event.tenant_id)
     _require(_is_digest(event.subject_sha256), "subject_sha256")
@@ -104,6 +110,7 @@ def check_event(event: AuditEvent) -> None:
 
 def _check_attributes(attributes: Mapping[str, str]) -> None:
     _require(len(attributes) <= ATTRIBUTES_MAX, "attributes", "ATTRIBUTES_TOO_MANY")
+    _require(len(attributes.keys() & LISTS) <= 1, "attributes", "ATTRIBUTES_TOO_MANY")
     for name, value in attributes.items():
         shape = ATTRIBUTES.get(name)
         if shape is None:
@@ -111,7 +118,8 @@ def _check_attributes(attributes: Mapping[str, str]) -> None:
                 "attributes holds a name that is not on the allow-list of the audit policy",
                 reason_code="ATTRIBUTE_NOT_ALLOWED",
             )
-        fits = len(value) <= ATTRIBUTE_BYTES_MAX and shape.fullmatch(value)
+        bytes_max = LIST_BYTES_MAX if name in LISTS else ATTRIBUTE_BYTES_MAX
+        fits = len(value) <= bytes_max and shape.fullmatch(value)
         _require(bool(fits), f"attributes.{name}", "ATTRIBUTE_MALFORMED")
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Protocol
 
-from staithe.audit.files import Files
 from staithe.audit.limits import BUNDLES_CACHED_MAX, NOTE_BYTES_MAX, TILES_CACHED_MAX
 from staithe.audit.merkle import HASH_BYTES, complete_root, root_at
 from staithe.audit.notes import Checkpoint, VerifierKey, open_checkpoint
@@ -20,10 +20,18 @@ from staithe.audit.tiles import (
 from staithe.kernel.errors import Integrity
 
 
+class ReadableFiles(Protocol):
+    """The files of a log wherever they lie: in a folder, or behind an address."""
+
+    def read(self, path: str, bytes_max: int) -> bytes | None:
+        """The content of a file, None when there is none; Integrity when it is larger or not a regular file."""
+        ...
+
+
 class LogReader:
     """The log as of one checkpoint. It trusts the files: what it returns is proven by the proofs made from it."""
 
-    def __init__(self, files: Files, checkpoint: Checkpoint) -> None:
+    def __init__(self, files: ReadableFiles, checkpoint: Checkpoint) -> None:
         self._files = files
         self.checkpoint = checkpoint
         self.hashes = lru_cache(maxsize=TILES_CACHED_MAX)(self._read_hashes)
@@ -81,7 +89,7 @@ class LogReader:
         return split_hashes(self.tile(level, index))
 
 
-def read_checkpoint(files: Files) -> bytes:
+def read_checkpoint(files: ReadableFiles) -> bytes:
     """The published checkpoint's note; raises Integrity when there is none."""
     note = files.read(CHECKPOINT, NOTE_BYTES_MAX)
     if note is None:
@@ -89,6 +97,6 @@ def read_checkpoint(files: Files) -> bytes:
     return note
 
 
-def open_reader(files: Files, key: VerifierKey) -> LogReader:
+def open_reader(files: ReadableFiles, key: VerifierKey) -> LogReader:
     """A reader of the log as last published; raises Integrity unless `key` signed the checkpoint."""
     return LogReader(files, open_checkpoint(read_checkpoint(files), key))

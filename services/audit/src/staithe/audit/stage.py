@@ -91,5 +91,6 @@ class AppendStage:
         event_ids = list(entries)
         for start in range(0, len(event_ids), BATCH_ENTRIES_MAX):
             some = event_ids[start : start + BATCH_ENTRIES_MAX]
-            self._log.append([entries[event_id] for event_id in some])
-            self._index.record(some, self._log.reader())
+            batch = [entries[event_id] for event_id in some]
+            self._log.append(batch)
+            self._index.record(batch, self._log.reader())

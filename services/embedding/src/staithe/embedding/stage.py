@@ -8,12 +8,13 @@ import numpy.typing as npt
 
 from staithe.kernel.audit_events import AuditAuthor
 from staithe.kernel.clock import Clock
-from staithe.kernel.content import NOTHING_TO_READ, Readable, chunks_digest
+from staithe.kernel.content import NOTHING_TO_READ, Readable, chunk_digest, listed_chunks_digest
 from staithe.kernel.crypto.sealing import Opener, SealContext, Sealer
 from staithe.kernel.errors import Integrity, InvalidEvent
-from staithe.kernel.events import Chunk, ChunksEmbedded, DocumentSanitized, Event
+from staithe.kernel.events import AuditEvent, Chunk, ChunksEmbedded, DocumentSanitized, Event
 from staithe.kernel.ids import new_event_id
 from staithe.kernel.lineage import LineageAuthor, LineageVerifier, sha256
+from staithe.kernel.provenance import CHUNKS_LISTED_MAX, spell_chunks
 from staithe.kernel.stream.settle import AUDIT_TOPIC, Emit
 from staithe.kernel.telemetry import Headers, traceparent_of
 from staithe.kernel.vocabulary import Operation
@@ -57,7 +58,8 @@ class EmbeddingStage:
         before = readable.digest()
         self._verifier.verify(event, output_sha256=before)
         chunks = tuple(self._embed(event, readable, each) for each in self._encoder.chunks(readable.text))
-        after = chunks_digest(self._encoder.model_digest, chunks)
+        digests = [chunk_digest(each) for each in chunks]
+        after = listed_chunks_digest(self._encoder.model_digest, digests)
         embedded = ChunksEmbedded(
             event_id=new_event_id(self._clock.now_ms()), tenant_id=event.tenant_id, document_id=event.document_id,
             document_version=event.document_version, operation=event.operation, occurred_at=event.occurred_at,
@@ -66,11 +68,25 @@ class EmbeddingStage:
             model_digest=self._encoder.model_digest, dimensions=_dimensions(chunks), chunks=chunks,
             lineage=self._author.extended(event, event.lineage, input_sha256=before, output_sha256=after),
         )  # fmt: skip
-        audit = self._audit.about_document(
-            "document.embedded", event, input_sha256=before, output_sha256=after,
-            traceparent=traceparent_of(headers), attributes={"chunk_count": str(len(chunks))},
-        )  # fmt: skip
-        return [Emit(EMBEDDED_TOPIC, embedded), Emit(AUDIT_TOPIC, audit)]
+        audits = self._audited(event, digests, before, after, traceparent_of(headers))
+        return [Emit(EMBEDDED_TOPIC, embedded), *(Emit(AUDIT_TOPIC, each) for each in audits)]
+
+    def _audited(
+        self, event: DocumentSanitized, digests: Sequence[bytes], before: bytes, after: bytes, traceparent: str
+    ) -> list[AuditEvent]:
+        """What was made, and of which chunks: so many that one entry of the log cannot list them go on in others."""
+        audits = []
+        for first in range(0, len(digests) or 1, CHUNKS_LISTED_MAX):
+            listed = {"chunks": spell_chunks(digests[first : first + CHUNKS_LISTED_MAX])} if digests else {}
+            counted = {"ordinal": str(first)} if first else {"chunk_count": str(len(digests))}
+            audits.append(
+                self._audit.about_document(
+                    "chunks.listed" if first else "document.embedded", event, input_sha256=before, output_sha256=after,
+                    traceparent=traceparent,
+                    attributes={"model_digest": self._encoder.model_digest.hex()} | counted | listed,
+                )
+            )  # fmt: skip
+        return audits
 
     def _open(self, event: DocumentSanitized) -> Readable:
         if event.operation is Operation.ERASE:

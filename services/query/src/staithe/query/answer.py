@@ -45,13 +45,21 @@ _EMPHASIS: Final = re.compile(r"\*\*|__|`|(?<!\w)\*(?=\w)|(?<=\w)\*(?!\w)")
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Retrieved text of one document: `text` begins at `start` of its sanitized text; `score` is its best chunk's."""
+    """Retrieved text of one document: `text` begins at `start` of its sanitized text; `score` is its best chunk's.
+
+    `sources` are the chunks that the text was put together from, in order; none: `chunk` alone.
+    """
 
     chunk: StoredChunk
     readable: Readable
     start: int
     text: str
     score: float
+    sources: tuple[StoredChunk, ...] = ()
+
+    def touching(self, start: int, end: int) -> tuple[StoredChunk, ...]:
+        """The chunks that hold some of the characters `start` to `end` of the sanitized text."""
+        return tuple(each for each in self.sources if each.span_start < end and start < each.span_end) or (self.chunk,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,10 @@ class Shortlisted:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A quotation and where it stands: `quote` is characters `start` to `end` of the document's sanitized text."""
+    """A quotation and where it stands: `quote` is characters `start` to `end` of the document's sanitized text.
+
+    `sources` are the chunks that hold it, at least one.
+    """
 
     chunk: StoredChunk
     title: str
@@ -87,6 +98,7 @@ class Citation:
     end: int
     quote: str
     score: float
+    sources: tuple[StoredChunk, ...]
 
     @property
     def quote_sha256(self) -> bytes:
@@ -185,11 +197,11 @@ def compose(question_vector: Vector, listed: Sequence[Shortlisted], context_vect
     return Answer(sentences, citations, round(support, 4))
 
 
-def _cited(candidate: Candidate, score: float) -> Citation:
-    passage = candidate.passage
+def _cited(chosen: Candidate, score: float) -> Citation:
+    passage, start, end = chosen.passage, chosen.start, chosen.end
     return Citation(
-        passage.chunk, passage.readable.title, passage.readable.name, candidate.start, candidate.end, candidate.quote,
-        round(score, 4),
+        passage.chunk, passage.readable.title, passage.readable.name, start, end, chosen.quote, round(score, 4),
+        passage.touching(start, end),
     )  # fmt: skip
 
 

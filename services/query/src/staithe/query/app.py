@@ -21,7 +21,9 @@ from staithe.keys.client.service import KeyServiceClient
 from staithe.query import limits
 from staithe.query.audit import SERVICE, AuditTrail, KeyedDigest
 from staithe.query.clip import ClippingEncoder
+from staithe.query.evidence_source import AuditLogPages
 from staithe.query.http.chat import ChatHandlers
+from staithe.query.http.evidence import EvidenceHandlers
 from staithe.query.http.handlers import Handlers
 from staithe.query.http.mcp.endpoint import McpEndpoint
 from staithe.query.http.rates import RateLimiter
@@ -117,7 +119,8 @@ def build(runtime: Runtime, settings: QuerySettings) -> QueryApp:
             stage=stage, queries=queries, trail=trail, publisher=publisher, publishing=publishing, clock=clock
         ),
         chat=ChatHandlers(queries=queries, encoder=encoder, clock=clock),
-        mcp=McpEndpoint(queries, trail, logger), trail=trail,
+        mcp=McpEndpoint(queries, trail, logger), evidence=EvidenceHandlers(_log_pages(settings), trail, clock),
+        trail=trail,
         verifier=_verifier(runtime, settings), issuer_url=settings.issuer_url, ready=current.caught_up,
         health=runtime.health, limiter=RateLimiter(settings.requests_per_minute, clock), metrics=metrics,
         clock=clock, logger=logger,
@@ -136,6 +139,12 @@ def milvus_address(settings: QuerySettings) -> MilvusAddress:
             settings.milvus_server_name,
         )  # fmt: skip
     return MilvusAddress(settings.milvus_uri, settings.milvus_user, settings.milvus_password_file, tls)
+
+
+def _log_pages(settings: QuerySettings) -> AuditLogPages:
+    return AuditLogPages(
+        settings.log_url, settings.log_ca_file, settings.log_certificate_file, settings.log_private_key_file
+    )
 
 
 def _verifier(runtime: Runtime, settings: QuerySettings) -> TokenVerifier:

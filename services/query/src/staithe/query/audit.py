@@ -14,12 +14,23 @@ from pathlib import Path
 from typing import Final
 
 from staithe.kernel.clock import Clock
+from staithe.kernel.content import chunk_digest
 from staithe.kernel.errors import ConfigurationError
 from staithe.kernel.events import AuditEvent, Outcome, document_subject
 from staithe.kernel.files import read_secret
 from staithe.kernel.identity.caller import Caller
 from staithe.kernel.ids import new_event_id
+from staithe.kernel.provenance import (
+    BY_GROUP,
+    BY_TIER,
+    CHUNKS_CITED_MAX,
+    CITATIONS_LISTED_MAX,
+    CitedPassage,
+    quote_digest,
+    spell_citations,
+)
 from staithe.kernel.vocabulary import DocumentId, TenantId
+from staithe.query.answer import Answer, Citation
 from staithe.query.ports import EventPublisher
 from staithe.query.worker import BoundedWorker
 
@@ -66,6 +77,13 @@ class AuditTrail:
         """The digest that stands for a question of this tenant."""
         return self._digest.of("question", f"{caller.tenant_id}\0{question}")
 
+    def salt_of(self, answer_id: str) -> bytes:
+        """What the digests of an answer's quotations are salted with; the caller gets it with the answer.
+
+        It follows from this service's key, so that it can be given again, to the same caller, with the evidence.
+        """
+        return self._digest.of("salt", answer_id)
+
     async def record(
         self, action: str, *, caller: Caller | None, outcome: Outcome = Outcome.SUCCESS, reason_code: str = "",
         event_id: str | None = None, subject_sha256: bytes | None = None, document_version: int = 0,
@@ -73,8 +91,8 @@ class AuditTrail:
     ) -> None:  # fmt: skip
         """Return once the event is durable; raise Unavailable or AccessDenied otherwise.
 
-        `response` is the body that will be sent; its digest goes into the event. It holds a random id, so the
-        digest cannot be guessed from likely answers.
+        `response` is the body that will be sent; its digest goes into the event. An answer holds a salt that only its
+        caller knows, so that nobody can try likely answers against the digest.
         """
         now = self._clock.now_ms()
         event = AuditEvent(
@@ -99,11 +117,31 @@ class AuditTrail:
             traceparent=traceparent, attributes=attributes,
         )  # fmt: skip
 
+    def caller_hmac(self, caller: Caller) -> str:
+        """What stands for the caller in the log, in hexadecimal."""
+        return self._digest.of("subject", f"{caller.tenant_id}\0{caller.subject}").hex()
+
     def _who(self, caller: Caller | None) -> Mapping[str, str]:
         if caller is None:
             return {}
-        subject = self._digest.of("subject", f"{caller.tenant_id}\0{caller.subject}")
-        return {"caller_hmac": subject.hex(), "tier": str(int(caller.tier))}
+        return {"caller_hmac": self.caller_hmac(caller), "tier": str(int(caller.tier))}
+
+
+def citation_attributes(answer: Answer, salt: bytes) -> dict[str, str]:
+    """What the audit event of an answer says of its citations: versions and chunks by digest, never a word of them."""
+    cited = [_cited(each, salt) for each in answer.citations[:CITATIONS_LISTED_MAX]]
+    attributes = {"citations": str(len(answer.citations))}
+    return attributes | {"cited": spell_citations(cited)} if cited else attributes
+
+
+def _cited(citation: Citation, salt: bytes) -> CitedPassage:
+    chunk = citation.chunk
+    return CitedPassage(
+        subject_sha256=document_subject(chunk.tenant_id, chunk.document_id), document_version=chunk.document_version,
+        tier=int(chunk.access.tier), basis=BY_GROUP if chunk.access.groups else BY_TIER,
+        span_start=citation.start, span_end=citation.end, quote_sha256=quote_digest(salt, citation.quote),
+        chunk_sha256s=tuple(chunk_digest(each) for each in citation.sources[:CHUNKS_CITED_MAX]),
+    )  # fmt: skip
 
 
 def traceparent_from(header: str) -> str:

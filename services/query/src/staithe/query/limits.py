@@ -75,3 +75,12 @@ CONTENT_GAP_CHARACTERS_MAX: Final = 4_096
 
 CLOSE_SECONDS_MAX: Final = 1.5
 """For letting go of Kafka after the last answer: with the drain of 8 s it stays within the 10 s a process has."""
+
+EVIDENCE_BYTES_MAX: Final = 16 * 1024 * 1024
+"""As much as the audit log ever sends for one answer."""
+EVIDENCE_FETCH_SECONDS_MAX: Final = 10.0
+EVIDENCE_WAIT_SECONDS_MAX: Final = 5.0
+"""How long a request waits for entries that are on their way; usually they take a second."""
+EVIDENCE_POLL_SECONDS: Final = 0.5
+EVIDENCE_EXPECTED_SECONDS_MAX: Final = 120.0
+"""An answer older than this that the log does not have is not on its way any more."""

@@ -10,6 +10,8 @@ from staithe.vectors.store.rows import StoredChunk
 SCOPE_SEARCH: Final = "search"
 SCOPE_READ: Final = "read"
 SCOPE_ERASE: Final = "erase"
+SCOPE_AUDIT: Final = "audit"
+"""Sees the evidence of every answer of the tenant; it holds no content."""
 
 
 class Refusal(StrEnum):

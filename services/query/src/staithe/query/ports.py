@@ -4,7 +4,7 @@ Every method may block unless it says otherwise, so the service calls them on bo
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -85,4 +85,19 @@ class EventPublisher(Protocol):
 
     def publish(self, topic: str, event: Event, headers: Headers = ()) -> None:
         """Return once the event is durable; raise Unavailable or AccessDenied otherwise."""
+        ...
+
+
+INCOMPLETE: Final = "EVIDENCE_INCOMPLETE"
+"""The reason code for evidence that is not all in the log yet."""
+
+
+class EvidenceSource(Protocol):
+    """Where the evidence of answers comes from. Does not block."""
+
+    async def fetch(self, answer_id: str) -> bytes | None:
+        """The JSON bundle of an answer, None when the log does not know it.
+
+        Raises Unavailable when the log cannot be reached, with the reason code INCOMPLETE when it lacks a step.
+        """
         ...

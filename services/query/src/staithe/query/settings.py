@@ -25,6 +25,10 @@ class QuerySettings(HttpsSettings, ServiceSettings, KeyServiceSettings):
     requests_per_minute: int = Field(
         default=3_000, ge=1, le=1_000_000, description="Requests one caller may send in a minute to one process."
     )
+    log_url: str = Field(pattern="^https://", description="Base URL of the audit log's pages, for evidence.")
+    log_ca_file: Path = Field(description="Authority of the audit log's pages and of their readers.")
+    log_certificate_file: Path = Field(description="Our client certificate for them.")
+    log_private_key_file: Path = Field(description="Its key.")
     audit_key_file: Path | None = Field(
         default=None, description="At least 32 random bytes that key the digests in the audit log."
     )

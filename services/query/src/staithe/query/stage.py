@@ -216,5 +216,6 @@ def passages(results: Sequence[Found]) -> list[Passage]:
         for piece in stitch([Piece(each.hit.span_start, each.text) for each in group]):
             inside = [each for each in group if piece.start <= each.hit.span_start < piece.end]
             best = max(inside, key=lambda each: each.hit.score)
-            joined.append(Passage(best.hit, best.readable, piece.start, piece.text, best.hit.score))
+            sources = tuple(sorted((each.hit for each in inside), key=lambda hit: hit.span_start))
+            joined.append(Passage(best.hit, best.readable, piece.start, piece.text, best.hit.score, sources))
     return joined

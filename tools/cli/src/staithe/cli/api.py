@@ -24,6 +24,11 @@ class Api:
 
     def call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         """The JSON answer; raises Unavailable, AccessDenied or InvalidEvent with the problem's own words."""
+        answer: dict[str, Any] = json.loads(self.send(method, path, **options))
+        return answer
+
+    def send(self, method: str, path: str, **options: Any) -> bytes:
+        """The answer's very bytes, which the audit log has the digest of; raises as `call` does."""
         try:
             response = self._client.request(method, path, **options)
         except httpx2.HTTPError as error:
@@ -31,8 +36,7 @@ class Api:
                 "the service does not answer: is the stack up? `staithe status` tells", reason_code="SERVICE_DOWN"
             ) from error
         if response.is_success:
-            answer: dict[str, Any] = response.json()
-            return answer
+            return bytes(response.content)
         raise _problem(response.status_code, response.text)
 
     def stream(self, method: str, path: str, **options: Any) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,8 +1,12 @@
 """The demonstration of `staithe run`: sample documents in, one cited answer out, its quotation checked in the file."""
 
+import json
 import re
 import time
 
+from staithe.audit.evidence import judge
+from staithe.audit.gather import evidence_of
+from staithe.audit.notes import VerifierKey
 from staithe.audit.verify import VerificationReport, verify_log
 from staithe.cli.api import Api
 from staithe.cli.console import err, out, progress_bar
@@ -10,6 +14,7 @@ from staithe.cli.local import LocalStack, Who
 from staithe.cli.manifest import DocumentFile, documents_in
 from staithe.cli.publish import publish, wait_settled
 from staithe.cli.show import answer_panel, fates_table
+from staithe.kernel.errors import Integrity, StaitheError
 from staithe.stack.fates import Fate
 
 QUESTION = "How much paid holiday does a full-time employee get per year?"
@@ -34,7 +39,8 @@ def demonstrate() -> bool:
     observer.close()
     err.print(f"[green]✓[/] {len(versions)} documents published:")
     err.print(fates_table(fates))
-    answer = Api(stack, "query", WHO).call("POST", "/v1/answers", json={"question": QUESTION})
+    body = Api(stack, "query", WHO).send("POST", "/v1/answers", json={"question": QUESTION})
+    answer = json.loads(body)
     out.print(answer_panel(QUESTION, answer))
     verified = any(_stands_in(each["quote"], each["document_id"], documents) for each in answer["citations"])
     mark = "[green]✓ the quotation stands word for word in" if verified else "[red]✗ the quotation was not found in"
@@ -44,7 +50,8 @@ def demonstrate() -> bool:
     proven = log.ok and log.size >= len(versions)
     mark = "[green]✓[/] the audit log verifies" if proven else "[red]✗ the audit log does not verify[/]"
     out.print(f"{mark}: {log.size} entries")
-    return verified and proven and None not in fates.values() and Fate.INDEXED in fates.values()
+    traced = _traced(stack, answer["answer_id"], body)
+    return verified and proven and traced and None not in fates.values() and Fate.INDEXED in fates.values()
 
 
 def _verified_log(stack: LocalStack, entries_min: int) -> VerificationReport:
@@ -55,6 +62,31 @@ def _verified_log(stack: LocalStack, entries_min: int) -> VerificationReport:
         if report.size >= entries_min or time.monotonic() > deadline:
             return report
         time.sleep(0.5)
+
+
+def _traced(stack: LocalStack, answer_id: str, body: bytes) -> bool:
+    """Whether the evidence of the answer leads from its quotations back to the source's bytes; prints what it shows."""
+    key = VerifierKey.parse(stack.paths.audit_log_vkey.read_text())
+    deadline = time.monotonic() + LOG_SECONDS_MAX
+    while True:
+        try:
+            bundle = evidence_of(answer_id, stack.paths.audit_log, key)
+            break
+        except StaitheError as error:
+            if time.monotonic() > deadline:
+                out.print(f"[red]✗ the answer has no evidence: {error.message}[/]")
+                return False
+        time.sleep(0.5)
+    try:
+        proven = judge(bundle, key, body)
+    except Integrity as error:
+        out.print(f"[red]✗ {error.message}[/]")
+        return False
+    entries = len(bundle.entries)
+    out.print(
+        f"[green]✓[/] the answer is proven back to its sources: {entries} entries, {len(proven.citations)} citations"
+    )
+    return True
 
 
 def _stands_in(quote: str, document_id: str, documents: list[DocumentFile]) -> bool:

@@ -34,17 +34,17 @@ MilvusKind = Annotated[str, typer.Option(help="`lite` (default) or `server`: the
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
-def _chosen(milvus: str) -> StackChoice:
+def _chosen(milvus: str, witnessed: bool) -> StackChoice:
     if milvus not in ("lite", "server"):
         raise ConfigurationError("--milvus is `lite` or `server`", reason_code="USAGE")
-    return StackChoice.here(milvus_is_server=milvus == "server")
+    return StackChoice.here(milvus_is_server=milvus == "server", witnessed=witnessed)
 
 
 @contextmanager
-def running_stack(milvus: str) -> Iterator[Stack]:
+def running_stack(milvus: str, *, witnessed: bool = False) -> Iterator[Stack]:
     """A stack that is up; it is stopped when the block ends, however it ends."""
     started = time.monotonic()
-    choice = _chosen(milvus)
+    choice = _chosen(milvus, witnessed)
     with progress_bar() as progress:
         tasks: dict[str, Any] = {}
 
@@ -108,10 +108,13 @@ def _processes(stack: Stack) -> dict[str, dict[str, Any]]:
 
 
 @guarded
-def up(milvus: MilvusKind = "lite") -> None:
+def up(
+    milvus: MilvusKind = "lite",
+    witness: Annotated[bool, typer.Option(help="Also run a witness of the audit log.")] = False,
+) -> None:
     """Start the local stack and watch over it until Ctrl-C."""
     try:
-        with running_stack(milvus) as stack:
+        with running_stack(milvus, witnessed=witness) as stack:
             addresses(stack)
             tend(stack)
     except KeyboardInterrupt:

@@ -93,8 +93,10 @@ def _services(topology: Topology) -> dict[str, Container]:
 
 def _networks_of_parts(topology: Topology) -> dict[str, list[str]]:
     """The networks of each part: one per service that connects to it."""
-    reached: dict[str, list[str]] = {KAFKA: [], REGISTRY: [], ISSUER: [], MILVUS: [], KEYS: []}
+    reached: dict[str, list[str]] = {KAFKA: [], REGISTRY: [], ISSUER: [], MILVUS: []}
     for edge in service_edges(topology):
+        if edge.target in topology.services:
+            continue
         reached[edge.target].append(_between(edge.source, edge.target))
     for part in (KAFKA, REGISTRY):
         reached[part].append(_between(APPLY, part))
@@ -116,6 +118,7 @@ def _network(index: int, *, internal: bool) -> Document:
 def _service(topology: Topology, name: str) -> Container:
     edges = [edge for edge in service_edges(topology) if edge.source == name]
     networks = [*(_between(name, edge.target) for edge in edges), _between(MONITORING, name)]
+    networks += [_between(edge.source, name) for edge in service_edges(topology) if edge.target == name]
     parts = [part for edge in edges for part in (_brokers() if edge.target == KAFKA else (edge.target,))]
     container = hardened(images.own(name), memory=_MEMORY.get(name, "512m"), processes=256) | {
         "build": {"context": ".", "dockerfile": dockerfile_of(topology, name)},
@@ -132,7 +135,6 @@ def _service(topology: Topology, name: str) -> Container:
         networks.append(f"front-{name}")
         container["ports"] = [f"127.0.0.1:{PUBLISHED[name]}:{HTTPS_PORT}"]
     if topology.services[name].serves.keys is not None:
-        networks += _networks_of_parts(topology)[KEYS]
         container["volumes"].append(volume(f"{compose_parts.STATE}/{name}", KEYS_STATE))
     return container | {"networks": dict.fromkeys(networks)}
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from staithe.kernel.topology import Topology
+from staithe.render.environment import log_of
 
 KAFKA: Final = "kafka"
 REGISTRY: Final = "registry"
@@ -13,6 +14,9 @@ KEYS: Final = "keys"
 MONITORING: Final = "monitoring"
 CLIENTS: Final = "clients"
 """Applications outside, through whatever the site puts in front of a service."""
+
+READERS_OUTSIDE: Final = ("witness", "auditor")
+"""Readers of the audit log that are no service: they run elsewhere, on purpose."""
 
 PARTS: Final = (KAFKA, REGISTRY, MILVUS, ISSUER, KEYS)
 """Parts that a service connects to."""
@@ -27,7 +31,7 @@ class Edge:
 
 
 def service_edges(topology: Topology) -> tuple[Edge, ...]:
-    """Connections that services open, in the order of the map. Of each other they ask only the key service."""
+    """Connections that services open, in the order of the map. Of each other they reach only keys and the audit log."""
     found: list[Edge] = []
     for name, service in topology.services.items():
         found += [Edge(name, KAFKA), Edge(name, REGISTRY)]
@@ -37,6 +41,8 @@ def service_edges(topology: Topology) -> tuple[Edge, ...]:
             found.append(Edge(name, ISSUER))
         if service.asks_keys:
             found.append(Edge(name, KEYS))
+        if log := log_of(topology, name):
+            found.append(Edge(name, log))
     return tuple(found)
 
 
@@ -47,4 +53,5 @@ def incoming_edges(topology: Topology) -> tuple[Edge, ...]:
         found.append(Edge(MONITORING, name))
         if service.serves.https is not None:
             found.append(Edge(CLIENTS, name))
+        found += [Edge(reader, name) for reader in service.readers if reader in READERS_OUTSIDE]
     return tuple(found)

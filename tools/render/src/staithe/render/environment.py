@@ -64,6 +64,10 @@ def _stores(service: Service) -> bool:
     return service.milvus is not None
 
 
+def _serves_log(service: Service) -> bool:
+    return service.serves.log is not None
+
+
 def _is_stage(service: Service) -> bool:
     """Moves documents, so it signs its step and checks those before it."""
     return service.transactional
@@ -78,7 +82,7 @@ def _asks_keys(service: Service) -> bool:
 
 
 def _listens(service: Service) -> bool:
-    return _serves(service) or service.serves.keys is not None
+    return _serves(service) or _serves_log(service) or service.serves.keys is not None
 
 
 def _fixed(value: str) -> Callable[[_Subject], str]:
@@ -105,6 +109,7 @@ _SETTINGS: Final[dict[str, _Rule]] = {
     "KEYS_CERTIFICATE_FILE": (_asks_keys, _fixed(f"{SECRETS}/keys.pem")),
     "KEYS_PRIVATE_KEY_FILE": (_asks_keys, _fixed(f"{SECRETS}/keys.key")),
     "KEYS_CA_FILE": (_asks_keys, _fixed(f"{TRUST}/keys_ca.pem")),
+    "CLIENTS_CA_FILE": (_serves_log, _fixed(f"{TRUST}/log_ca.pem")),
     "ISSUER_URL": (_serves, lambda subject: subject.site.issuer_url),
     "AUDIENCE": (_serves, lambda subject: f"staithe-{subject.name}"),
     "MILVUS_URI": (_stores, lambda subject: subject.site.milvus_uri),
@@ -139,12 +144,22 @@ _OWN: Final[dict[str, dict[str, str]]] = {
 """Settings that only one service has."""
 
 
+def log_of(topology: Topology, reader: str) -> str:
+    """The service whose log `reader` may read, or nothing."""
+    return next((name for name, each in topology.services.items() if reader in each.readers), "")
+
+
 def environment(topology: Topology, name: str, site: Site) -> dict[str, str]:
     """Every setting of the service, by its full name, sorted."""
     service = topology.services[name]
     subject = _Subject(name, service, site)
     values = {setting: value(subject) for setting, (applies, value) in _SETTINGS.items() if applies(service)}
     values |= _OWN.get(name, {})
+    if log := log_of(topology, name):
+        values |= {
+            "LOG_URL": f"https://{log}:{HTTPS_PORT}", "LOG_CA_FILE": f"{TRUST}/log_ca.pem",
+            "LOG_CERTIFICATE_FILE": f"{SECRETS}/log.pem", "LOG_PRIVATE_KEY_FILE": f"{SECRETS}/log.key",
+        }  # fmt: skip
     return {f"STAITHE_{name.upper()}_{setting}": values[setting] for setting in sorted(values)}
 
 

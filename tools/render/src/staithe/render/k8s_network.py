@@ -3,7 +3,18 @@
 from typing import Any, Final
 
 from staithe.kernel.topology import Topology
-from staithe.render.edges import CLIENTS, ISSUER, KAFKA, KEYS, MILVUS, MONITORING, REGISTRY, Edge, incoming_edges
+from staithe.render.edges import (
+    CLIENTS,
+    ISSUER,
+    KAFKA,
+    KEYS,
+    MILVUS,
+    MONITORING,
+    READERS_OUTSIDE,
+    REGISTRY,
+    Edge,
+    incoming_edges,
+)
 from staithe.render.edges import service_edges as outgoing_edges
 from staithe.render.environment import HEALTH_PORT, HTTPS_PORT
 from staithe.render.k8s_names import CLUSTER, KAFKA_PORT, PART_LABEL, Manifest, metadata, selector
@@ -34,7 +45,7 @@ def network_policies(topology: Topology) -> list[Manifest]:
     outgoing, incoming = outgoing_edges(topology), incoming_edges(topology)
     return [
         *(_policy(edge, "Egress") for edge in outgoing),
-        *(_policy(edge, "Ingress") for edge in outgoing if edge.target in _OURS),
+        *(_policy(edge, "Ingress") for edge in outgoing if edge.target in {*_OURS, *topology.services}),
         *(_policy(edge, "Ingress") for edge in incoming),
         _policy(Edge(AUTOSCALER, KAFKA), "Ingress"),
     ]
@@ -46,7 +57,7 @@ def _policy(edge: Edge, direction: str) -> Manifest:
     part = edge.source if edge.source in {MONITORING, CLIENTS} else edge.target
     rule = {
         "to" if direction == "Egress" else "from": [_peer(there)],
-        "ports": [{"protocol": "TCP", "port": _PORTS[part]}],
+        "ports": [{"protocol": "TCP", "port": _PORTS.get(part, HTTPS_PORT)}],
     }
     return {
         "apiVersion": _API,
@@ -62,6 +73,6 @@ def _policy(edge: Edge, direction: str) -> Manifest:
 
 def _peer(name: str) -> dict[str, Any]:
     """Pods of our namespace, or any pod of a namespace that the site labelled as that part."""
-    if name in {MILVUS, ISSUER, MONITORING, CLIENTS, AUTOSCALER}:
+    if name in {MILVUS, ISSUER, MONITORING, CLIENTS, AUTOSCALER, *READERS_OUTSIDE}:
         return {"namespaceSelector": {"matchLabels": {PART_LABEL: name}}}
     return {"podSelector": _OURS.get(name, selector(name))}

@@ -183,7 +183,8 @@ def _environment(topology: Topology, name: str) -> list[Manifest]:
 
 def _ports(topology: Topology, name: str) -> dict[str, int]:
     serves, health = topology.services[name].serves, {"health": HEALTH_PORT}
-    return health if serves.https is None and serves.keys is None else {"https": HTTPS_PORT} | health
+    listens = serves.https is not None or serves.keys is not None or serves.log is not None
+    return {"https": HTTPS_PORT} | health if listens else health
 
 
 def _volumes(topology: Topology, name: str) -> list[Manifest]:

@@ -112,8 +112,10 @@ def _salted_verifier(name: str, password: bytes) -> str:
 
 
 def _certificates(topology: Topology, home: Path) -> None:
-    """Four authorities: for what clients connect to, for brokers among themselves, for Milvus, and for the keys."""
-    listeners, brokers, milvus, keys = (_authority(home, name) for name in ("listeners", "brokers", "milvus", "keys"))
+    """Five authorities: for clients' listeners, brokers among themselves, Milvus, the keys, and the audit log."""
+    listeners, brokers, milvus, keys, log = (
+        _authority(home, name) for name in ("listeners", "brokers", "milvus", "keys", "log")
+    )
     for number in BROKERS:
         folder = home / broker_name(number)
         _keystore(listeners, folder / "client_keystore.pem", broker_name(number), host=broker_name(number))
@@ -121,13 +123,14 @@ def _certificates(topology: Topology, home: Path) -> None:
         write_secret(folder / "internal_ca.pem", brokers.certificate.read_bytes())
     for name, files in secret_owners(topology).items():
         if "tls.pem" in files:
-            authority = {"milvus": milvus, "keys": keys}.get(name, listeners)
+            serves_log = name in topology.services and topology.services[name].serves.log is not None
+            authority = log if serves_log else {"milvus": milvus, "keys": keys}.get(name, listeners)
             _leaf(authority, home / name / "tls.pem", home / name / "tls.key", name, host=name)
-        if "milvus.pem" in files:
-            _leaf(milvus, home / name / "milvus.pem", home / name / "milvus.key", name, host=name)
-        if "keys.pem" in files:
-            _leaf(keys, home / name / "keys.pem", home / name / "keys.key", name, host=name)
+        for client, authority in (("milvus", milvus), ("keys", keys), ("log", log)):
+            if f"{client}.pem" in files:
+                _leaf(authority, home / name / f"{client}.pem", home / name / f"{client}.key", name, host=name)
     write_secret(home / "trust" / "keys_ca.pem", keys.certificate.read_bytes())
+    write_secret(home / "trust" / "log_ca.pem", log.certificate.read_bytes())
     write_secret(home / "milvus" / "ca.pem", milvus.certificate.read_bytes())
     write_secret(home / "trust" / "ca.pem", listeners.certificate.read_bytes())
     write_secret(home / "trust" / "milvus_ca.pem", milvus.certificate.read_bytes())

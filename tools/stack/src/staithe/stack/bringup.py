@@ -15,7 +15,7 @@ from staithe.kernel.topology import Topology, load_topology
 from staithe.stack import aot, broker, maven, milvus_lite, milvus_server, milvus_wheel, registry
 from staithe.stack.artifacts import Progress
 from staithe.stack.capacity import measure, refuse_small
-from staithe.stack.certificates import prepare_certificates, prepare_key_certificates
+from staithe.stack.certificates import prepare_certificates, prepare_key_certificates, prepare_log_certificates
 from staithe.stack.identities import OPERATOR, ensure_identities
 from staithe.stack.layout import CachePaths, StackPaths, prepare_stack
 from staithe.stack.ports import HOST, StackPorts, refuse_busy
@@ -41,9 +41,10 @@ class StackChoice:
     folder: Path
     ports: StackPorts
     milvus_is_server: bool = False
+    witnessed: bool = False
 
     @classmethod
-    def here(cls, *, milvus_is_server: bool = False) -> "StackChoice":
+    def here(cls, *, milvus_is_server: bool = False, witnessed: bool = False) -> "StackChoice":
         """The stack of the working folder; raises ConfigurationError when that is not a checkout of Staithe."""
         repository = Path.cwd()
         if not (repository / "topology.yaml").is_file():
@@ -53,7 +54,7 @@ class StackChoice:
             )
         ports = StackPorts.from_environment(dict(os.environ))
         folder = repository / os.environ.get(STACK_FOLDER_SETTING, STACK_FOLDER)
-        return cls(repository, folder, ports, milvus_is_server)
+        return cls(repository, folder, ports, milvus_is_server, witnessed)
 
 
 class Stack:
@@ -82,6 +83,8 @@ class Stack:
             self._prepare_index()
             self._announce("starting the key service and the six services")
             self.supervisor.start(self._plan().specs())
+            if self.choice.witnessed:
+                self.supervisor.start([self._plan().witness()])
         except BaseException:
             self.supervisor.stop()
             raise
@@ -110,6 +113,7 @@ class Stack:
         apicurio = registry.load_program(self.cache, maven.fetch, self._progress)
         prepare_certificates(self.paths)
         prepare_key_certificates(self.paths, self.topology)
+        prepare_log_certificates(self.paths, self.topology)
         ensure_kafka_passwords(self.paths)
         ensure_identities(self.paths, self.ports, self.topology)
         broker.prepare(self.paths, self.ports, kafka)

@@ -1,10 +1,10 @@
-"""Which certificates the local stack has: three authorities, so that no certificate opens another's listener."""
+"""Which certificates the local stack has: several authorities, so that no certificate opens another's listener."""
 
 from typing import Final
 
-from staithe.kernel.crypto.pki import Usage, ensure_authority, ensure_leaf
 from staithe.kernel.topology import Topology
 from staithe.stack.layout import StackPaths
+from staithe.stack.pki import Usage, ensure_authority, ensure_leaf
 
 SERVERS: Final = ("broker", "registry", "issuer", "ingestion", "query")
 """Processes with a listener that clients connect to."""
@@ -36,3 +36,16 @@ def key_clients(topology: Topology) -> tuple[str, ...]:
     """Whoever may ask the key service for anything; the certificate's common name is the principal."""
     everybody = {**topology.services, **topology.principals}
     return tuple(name for name, each in everybody.items() if each.asks_keys)
+
+
+def prepare_log_certificates(paths: StackPaths, topology: Topology) -> None:
+    """Make or renew the certificates of the audit log's pages and of each reader on the map. Safe at each start.
+
+    They have an authority of their own, because a name in a certificate is a right there.
+    """
+    log = ensure_authority(paths.pki_log, common_name="Staithe local audit log")
+    for name, service in topology.services.items():
+        if service.serves.log is not None:
+            ensure_leaf(log, paths.pki_log, name, usage=Usage.SERVER)
+        for reader in service.readers:
+            ensure_leaf(log, paths.pki_log, reader, usage=Usage.CLIENT)

@@ -35,6 +35,11 @@ class StackPaths:
         return self.root / "keys"
 
     @property
+    def pki_log(self) -> Path:
+        """Authority and certificates of the audit log's pages and of their readers."""
+        return self.root / "pki" / "log"
+
+    @property
     def pki_milvus(self) -> Path:
         """Authority and certificates of the Milvus server and its clients."""
         return self.root / "pki" / "milvus"
@@ -77,6 +82,11 @@ class StackPaths:
         return self.audit / "log.vkey"
 
     @property
+    def witness(self) -> Path:
+        """The witness's own folder; it makes it itself."""
+        return self.root / "witness"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 
@@ -102,6 +112,7 @@ class StackPaths:
             pki,
             self.pki_services,
             self.pki_broker,
+            self.pki_log,
             self.pki_milvus,
             self.pki_keys,
             self.keys,

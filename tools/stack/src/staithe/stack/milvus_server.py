@@ -15,11 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from staithe.kernel.crypto.pki import Usage, ensure_authority, ensure_leaf
 from staithe.kernel.errors import AccessDenied
 from staithe.kernel.files import read_password, write_atomically, write_secret
 from staithe.stack.layout import StackPaths, ensure_private_folder
 from staithe.stack.milvus_enclosure import STOP_SECONDS_MAX, require_namespaces
+from staithe.stack.pki import Usage, ensure_authority, ensure_leaf
 from staithe.stack.ports import HOST, StackPorts
 from staithe.stack.processes import ProcessSpec
 from staithe.vectors.store import (

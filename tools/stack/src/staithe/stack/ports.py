@@ -27,6 +27,7 @@ _OFFSETS: Final = {
     "ingestion": 11,
     "query": 12,
     "keys": 13,
+    "audit": 14,
     "ingestion_health": 20,
     "sanitization_health": 21,
     "embedding_health": 22,
@@ -34,6 +35,7 @@ _OFFSETS: Final = {
     "audit_health": 24,
     "query_health": 25,
     "keys_health": 26,
+    "witness_health": 27,
 }
 MILVUS_INTERNAL_OFFSETS: Final = (6, 7, 8, 9)
 

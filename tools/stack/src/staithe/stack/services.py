@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -66,6 +67,18 @@ class ServicePlan:
         ready = https_ready(self._ports.of("issuer"), self._paths.services_authority, "/jwks.json")
         return self._python("issuer", "staithe.stack.issuer", environment, ready)
 
+    def witness(self) -> ProcessSpec:
+        """A witness of the audit log, as a stranger runs one: it has the log's address and its own certificate."""
+        pki, port = self._paths.pki_log, self._ports.of("witness_health")
+        options = {
+            "--log": f"https://{HOST}:{self._ports.of('audit')}", "--key": self._paths.audit_log_vkey,
+            "--state": self._paths.witness, "--ca": pki / "ca.pem", "--certificate": pki / "witness.pem",
+            "--private-key": pki / "witness.key", "--health-port": port,
+        }  # fmt: skip
+        arguments = (str(part) for option in options.items() for part in option)
+        spec = self._python("witness", "staithe.cli", {}, health_ready(port))
+        return replace(spec, argv=(*spec.argv, "audit", "witness", *arguments))
+
     def _spec(self, name: str, service: Service) -> ProcessSpec:
         values = {**self._common(name), **self._special(name)}
         if service.serves.https is not None:
@@ -74,6 +87,10 @@ class ServicePlan:
             values |= self._keys()
         if service.asks_keys:
             values |= self._key_service(name)
+        if service.serves.log is not None:
+            values |= self._log_pages(name)
+        if any(name in each.readers for each in self._topology.services.values()):
+            values |= self._log_reader(name)
         if service.milvus is not None:
             values |= self._milvus(name)
         if KEYRING_PURPOSE in service.seals:
@@ -145,6 +162,20 @@ class ServicePlan:
         return {
             "keys_url": address.url, "keys_ca_file": address.ca_file,
             "keys_certificate_file": address.certificate_file, "keys_private_key_file": address.private_key_file,
+        }  # fmt: skip
+
+    def _log_pages(self, name: str) -> dict[str, object]:
+        pki = self._paths.pki_log
+        return {
+            "https_port": self._ports.of(name), "certificate_file": pki / f"{name}.pem",
+            "private_key_file": pki / f"{name}.key", "clients_ca_file": pki / "ca.pem",
+        }  # fmt: skip
+
+    def _log_reader(self, name: str) -> dict[str, object]:
+        pki = self._paths.pki_log
+        return {
+            "log_url": f"https://{HOST}:{self._ports.of('audit')}", "log_ca_file": pki / "ca.pem",
+            "log_certificate_file": pki / f"{name}.pem", "log_private_key_file": pki / f"{name}.key",
         }  # fmt: skip
 
     def _milvus(self, name: str) -> dict[str, object]:

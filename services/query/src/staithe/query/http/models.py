@@ -97,6 +97,10 @@ class AnswerResponse(Strict):
     sentences: list[AnswerSentence]
     citations: list[AnswerCitation] = Field(max_length=SENTENCES_CITED_MAX)
     support: float = Field(description="How well the best quotation fits, 0 to about 1.")
+    salt: str = Field(
+        pattern="^[0-9a-f]{64}$",
+        description="Opens the digests of the quotations in the audit log; keep it with the answer.",
+    )
 
 
 class DocumentResponse(Strict):
@@ -111,6 +115,28 @@ class DocumentResponse(Strict):
     content_sha256: Sha256
     chunk_count: int
     changed_at: int = Field(description="Milliseconds since the epoch.")
+
+
+class EvidenceEntry(Strict):
+    """An entry of the audit log and its inclusion proof (RFC 6962), sibling first."""
+
+    leaf_index: int = Field(ge=0)
+    entry: str = Field(description="The entry's very bytes: canonical JSON without content.")
+    path: list[str] = Field(description="Hashes in base64.")
+
+
+class EvidenceResponse(Strict):
+    """Evidence of an answer; docs/verify-without-staithe.md says how to check it offline."""
+
+    format: Literal["staithe/evidence/v1"]
+    answer_id: str
+    answer: int = Field(ge=0, description="Leaf index of the answer's entry.")
+    citations: list[dict[str, Any]] = Field(
+        description="What is cited, by digests, and the leaf indices of each step of the cited version."
+    )
+    entries: list[EvidenceEntry]
+    checkpoint: str = Field(description="The log's signed checkpoint (C2SP tlog-checkpoint).")
+    salt: Sha256 | None = Field(default=None, description="Opens the digests of the quotations; for who asked only.")
 
 
 class ErasureResponse(Strict):
@@ -181,12 +207,12 @@ def search_result(found: Found) -> SearchResult:
     )  # fmt: skip
 
 
-def answer_response(answer_id: str, answer: Answer) -> AnswerResponse:
+def answer_response(answer_id: str, answer: Answer, salt: bytes) -> AnswerResponse:
     """An answer as the API shows it."""
     return AnswerResponse(
         answer_id=answer_id, answered=answer.answered, text=answer.text, support=answer.support,
         sentences=[AnswerSentence(text=each.text, citations=list(each.citations)) for each in answer.sentences],
-        citations=[answer_citation(each) for each in answer.citations],
+        citations=[answer_citation(each) for each in answer.citations], salt=salt.hex(),
     )  # fmt: skip
 
 

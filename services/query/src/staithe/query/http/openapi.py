@@ -16,6 +16,7 @@ _REFUSALS: Final = {
     401: "No token, or one that is not valid here and now.",
     403: "The token lacks the scope.",
     404: "Absent, or not for this caller: the two look the same.",
+    409: "Not complete yet; see Retry-After.",
     406: "The Accept header excludes the answer's media type.",
     413: "The body is too large.",
     415: "The body is not application/json in UTF-8.",
@@ -102,6 +103,8 @@ def _problems(operation: Operation) -> dict[str, Any]:
     excluded = set() if operation.request is not None else _FOR_BODIES
     if not operation.absent:
         excluded = excluded | {404}
+    if not operation.late:
+        excluded = excluded | {409}
     content = {PROBLEM: {"schema": _reference(models.ProblemDocument)}}
     problems = {
         str(status): {"description": meaning, "content": content}

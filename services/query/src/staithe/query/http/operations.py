@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from staithe.query.http import chat_models, models
-from staithe.query.policy import SCOPE_ERASE, SCOPE_READ, SCOPE_SEARCH
+from staithe.query.policy import SCOPE_AUDIT, SCOPE_ERASE, SCOPE_READ, SCOPE_SEARCH
 
 VERSION_HEADER: Final = "Document-Version"
 
@@ -16,6 +16,7 @@ class Operation:
     """One method on one path. `name` is the operationId and the handler's name; `response` None means plain text.
 
     `events` says what comes as a stream of events where the caller wants one; `absent` that 404 is an answer;
+    `late` that 409 is one, too: come back;
     `rpc` that its messages are JSON-RPC 2.0, whose errors come with 200, 400 or 404 and whose notifications get 202.
     """
 
@@ -30,6 +31,7 @@ class Operation:
     events: str = ""
     absent: bool = False
     rpc: bool = False
+    late: bool = False
 
 
 OPERATIONS: Final = (
@@ -60,6 +62,11 @@ OPERATIONS: Final = (
         name="erase", method="DELETE", path="/v1/documents/{document_id}", scope=SCOPE_ERASE,
         summary="Erase a document from answers and index.", response=models.ErasureResponse, success=202,
         absent=True,
+    ),
+    Operation(
+        name="evidence", method="GET", path="/v1/evidence/{answer_id}", scope=f"{SCOPE_SEARCH}` or `{SCOPE_AUDIT}",
+        summary="The evidence of an answer: for the caller who got it, or with the scope `audit` for the whole tenant.",
+        response=models.EvidenceResponse, absent=True, late=True,
     ),
     Operation(
         name="complete_chat", method="POST", path="/v1/chat/completions", scope=SCOPE_SEARCH,

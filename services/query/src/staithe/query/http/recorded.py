@@ -11,7 +11,7 @@ from staithe.kernel.events import DocumentCurrent, Outcome
 from staithe.kernel.identity.caller import Caller
 from staithe.kernel.vocabulary import DocumentId
 from staithe.query import limits
-from staithe.query.audit import AuditTrail, traceparent_from
+from staithe.query.audit import AuditTrail, citation_attributes, traceparent_from
 from staithe.query.http.models import AnswerResponse, SearchResponse, answer_response, search_result
 from staithe.query.stage import Broken, QueryStage
 
@@ -52,14 +52,15 @@ class RecordedQueries:
         """Raises as `QueryStage.answer` and `AuditTrail.record` do."""
         answered = await self._stage.answer(caller, question)
         answer_id, answer = self._trail.new_id(), answered.answer
-        shown = answer_response(answer_id, answer)
+        salt = self._trail.salt_of(answer_id)
+        shown = answer_response(answer_id, answer, salt)
         body = as_json(shown)
         await self._record_broken(caller, answered.broken)
         await self._trail.record(
             "query.answered", caller=caller, event_id=answer_id, response=body, traceparent=traceparent,
             reason_code="" if answer.answered else "SUPPORT_LOW",
             subject_sha256=self._trail.of_question(caller, question),
-            attributes={"citations": str(len(answer.citations)), "interface": interface},
+            attributes=citation_attributes(answer, salt) | {"interface": interface},
         )  # fmt: skip
         return Told(shown, body)
 

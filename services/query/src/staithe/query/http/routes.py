@@ -14,6 +14,7 @@ from staithe.kernel.telemetry import Logger, Metrics
 from staithe.query.audit import AuditTrail
 from staithe.query.http.accept import JSON
 from staithe.query.http.chat import CHAT_ERRORS, ChatHandlers
+from staithe.query.http.evidence import EvidenceHandlers
 from staithe.query.http.guards import StrangersGuard, concurrency_guard, not_ready_guard, refusal_guard
 from staithe.query.http.handlers import Handlers
 from staithe.query.http.mcp.discovery import METADATA_PATH, challenge_with_metadata, resource_metadata
@@ -28,7 +29,8 @@ OPEN_PATHS: Final = ("/openapi.json", "/docs", METADATA_PATH, "/livez", "/readyz
 
 
 def query_application(
-    *, handlers: Handlers, chat: ChatHandlers, mcp: McpEndpoint, trail: AuditTrail, verifier: TokenVerifier,
+    *, handlers: Handlers, chat: ChatHandlers, mcp: McpEndpoint, evidence: EvidenceHandlers,
+    trail: AuditTrail, verifier: TokenVerifier,
     issuer_url: str, ready: Callable[[], bool], health: Health, limiter: RateLimiter, metrics: Metrics,
     clock: Clock, logger: Logger,
 ) -> web.Application:  # fmt: skip
@@ -40,7 +42,7 @@ def query_application(
     application.middlewares.extend(guards)
     tell_rates(application, limiter)
     for operation in OPERATIONS:
-        room = next(each for each in (handlers, chat, mcp) if hasattr(each, operation.name))
+        room = next(each for each in (handlers, chat, mcp, evidence) if hasattr(each, operation.name))
         application.router.add_route(operation.method, operation.path, getattr(room, operation.name))
     described = openapi_document()
     as_json, as_page = json.dumps(described).encode(), page(described)

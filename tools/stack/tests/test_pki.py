@@ -9,8 +9,8 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from staithe.kernel.crypto.pki import LEAF_DAYS, Authority, Usage, ensure_authority, ensure_leaf
 from staithe.kernel.errors import ConfigurationError, Integrity
+from staithe.stack.pki import LEAF_DAYS, Authority, Usage, ensure_authority, ensure_leaf
 
 NOW = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
 

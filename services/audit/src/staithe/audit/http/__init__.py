@@ -1,0 +1,1 @@
+"""The read interface of the log: HTTPS for clients with a certificate."""
