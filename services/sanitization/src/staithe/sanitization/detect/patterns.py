@@ -1,153 +1,185 @@
-"""Finds personal data and credentials by pattern, in linear passes with RE2, confirmed by checksums. Pure.
+"""Finds what has a shape: numbers, addresses of the net, dates, identifiers. One pass, confirmed by checks and context.
 
-It knows e-mail addresses, phone numbers, payment cards, IBANs and the commonest credentials. It does not know names,
-places or national ids: those are found by the full sanitization service, not by this one.
+The text is read once for candidates (shapes.py) and once for words (context.py); every candidate is then judged by
+its own characters and by the words around it, each at a cost that does not depend on the length of the text.
 """
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from typing import Final
+import re
+from ipaddress import AddressValueError, IPv6Address
+from typing import Any, Final
 
-import phonenumbers
-import re2
-from stdnum import iban, luhn
+from stdnum import bitcoin
 
-from staithe.kernel.errors import InvalidEvent
-from staithe.sanitization.detect.finding import Finding
+from staithe.sanitization.detect import identities, shapes
+from staithe.sanitization.detect.accounts import iban_length
+from staithe.sanitization.detect.context import Context
+from staithe.sanitization.detect.finding import Finding, digest
+from staithe.sanitization.detect.identities import Identities
+from staithe.sanitization.detect.numbers import NAME, Numbers
+from staithe.sanitization.detect.work import Work
 
-NAME: Final = "patterns"
-
-PHONE_REGIONS: Final = ("GB", "DE", "US")
-"""Where a number without a country code may be from; those with one are recognised from everywhere."""
-
-REFUSED_CANDIDATES_MAX: Final = 50_000
-"""About two seconds of checksums; a 512 KiB price list of numbers stays below it."""
-
-_PATTERNS: Final[Mapping[str, str]] = {
-    "PRIVATE_KEY": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----[A-Za-z0-9+/=\s]*"
-    r"(?:-----END (?:[A-Z]+ )*PRIVATE KEY-----)?",
-    "SECRET": r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
-    r"|\b(?:ghp|gho|ghs)_[A-Za-z0-9]{36}\b"
-    r"|\bxox[abprs]-[A-Za-z0-9-]{10,100}"
-    r"|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
-    r"|\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{1,100}:[^\s/@]{1,200}@[^\s\"'<>]{1,200}"
-    r"|(?i:\b(?:secret[_ -]?(?:access[_ -]?)?key|api[_ -]?key|password|passwd|pwd)\b)"
-    r"[\"']?[ \t]{0,3}[:=][ \t]{0,3}[\"']?[^\s\"',;]{8,200}",
-    "EMAIL": r"\b[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}\b",
-    "IBAN": r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b",
-    "CARD": r"\b[0-9](?:[ -]?[0-9]){12,18}\b",
-    "PHONE": r"(?:\+|\b00|\b0|\()[0-9](?:[ ()./-]{0,2}[0-9]){6,14}\b",
-}
-
-
-def _is_phone(text: str) -> bool:
-    for region in PHONE_REGIONS:
-        try:
-            if (
-                phonenumbers.is_possible_number(number := phonenumbers.parse(text, region))
-                and len(str(number.national_number)) >= 8
-            ):
-                return True
-        except phonenumbers.NumberParseException:
-            continue
-    return False
-
-
-def _is_card(text: str) -> bool:
-    digits = text.replace(" ", "").replace("-", "")
-    return 13 <= len(digits) <= 19 and luhn.is_valid(digits)
-
-
-def _is_iban(text: str) -> bool:
-    return bool(iban.is_valid(text, check_country=False))
-
-
-def _longest(text: str, valid: Callable[[str], bool]) -> int:
-    """The length of the longest run of whole groups at the start of `text` that is valid: a card, then its CVC."""
-    end = len(text)
-    while end > 0 and not valid(text[:end]):
-        end = max(text.rfind(" ", 0, end), text.rfind("-", 0, end))
-    return max(end, 0)
-
-
-_CONFIRM: Final[Mapping[str, Callable[[bytes], int]]] = {
-    "IBAN": lambda found: _longest(found.decode(), _is_iban),
-    "CARD": lambda found: _longest(found.decode(), _is_card),
-    "PHONE": lambda found: len(found) if _is_phone(found.decode()) else 0,
-}
-"""How many of a candidate's bytes a checksum confirms; entities that are not here need none."""
+_WORD: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_LETTERS: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_DATE: Final = re.compile(
+    rb"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d\d))(?:[T ]\d\d:\d\d(?::\d\d)?)?"
+)
+_POSTCODE: Final = re.compile(
+    r"(?:GIR 0AA|(?:[A-PR-UWYZ]\d[\dA-HJKPS-UW]?|[A-PR-UWYZ][A-HK-Y]\d[\dABEHMNPRV-Y]?) \d[ABD-HJLNP-UW-Z]{2})"
+    r"|[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z] \d[ABCEGHJ-NPRSTV-Z]\d"
+)
+_ADDRESS: Final = re.compile(rb"(?i)https?://|ftps?://|www\.")
+_IP4: Final = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}")
+_NOBODY: Final = (b"0.0.0.0", b"127.0.0.1", b"255.255.255.255")
+_PRIVATE: Final = re.compile(rb"172\.(?:1[6-9]|2\d|3[01])\.")
+_UUID: Final = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_URL_END: Final = b".,;:!?)]}'*"
 
 
 class Patterns:
-    """One pass per entity, most harmful first, each between the findings of those before it.
-
-    So time grows with the text alone, and nothing can hide by standing in the tail of something less harmful.
-    Entities that a checksum may refuse have patterns of bounded length: going on after a refusal reads little again.
-    It works on UTF-8 bytes, because RE2's binding converts a whole string at each call; spans are characters again.
-    """
+    """The detector of shapes; one instance serves many threads."""
 
     def __init__(self) -> None:
-        self.version = hashlib.sha256("\n".join(_PATTERNS.values()).encode()).hexdigest()
-        self._patterns = {name: re2.compile(pattern.encode()) for name, pattern in _PATTERNS.items()}
+        self._scan, self._inner, self._number = shapes.scanner(), shapes.inner_scanner(), shapes.number_at()
+        self._identities = identities.load()
+        self.version = digest(shapes.DIGEST_OF, self._identities)
 
-    def find(self, text: str) -> list[Finding]:
-        """Every confirmed finding, in order, none overlapping.
+    def find(self, encoded: bytes, context: Context, work: Work) -> list[Finding]:
+        """What stands in a text of UTF-8, spans in bytes, in no order; findings may meet."""
+        return _Reading(encoded, context, self._identities, work).run(self._scan, self._inner, self._number)
 
-        Where a candidate's checksum refuses it, the search goes on inside it, so that one entity cannot hide behind
-        another's shape. Raises InvalidEvent above REFUSED_CANDIDATES_MAX: what can't be checked does not pass.
-        """
-        encoded = text.encode()
-        found: list[Finding] = []
-        refusals = _Refusals()
-        for name in self._patterns:
-            gaps = zip([0, *(each.end for each in found)], [*(each.start for each in found), len(encoded)], strict=True)
-            fresh = [each for start, end in gaps for each in self._between(encoded, name, start, end, refusals)]
-            found = sorted([*found, *fresh], key=lambda each: each.start)
-        return found if len(encoded) == len(text) else _in_characters(encoded, found)
 
-    def _between(self, encoded: bytes, name: str, start: int, end: int, refusals: "_Refusals") -> Iterator[Finding]:
-        """The confirmed findings of one entity from `start` to `end`."""
-        pattern, confirm = self._patterns[name], _CONFIRM.get(name, len)
-        while (match := pattern.search(encoded, start, end)) is not None:
-            if confirmed := confirm(match.group()):
-                start = match.start() + confirmed
-                yield Finding(name, match.start(), start, 1.0, NAME)
+class _Reading:
+    """One document's pass."""
+
+    def __init__(self, encoded: bytes, context: Context, kinds: Identities, work: Work) -> None:
+        self._encoded, self._context, self._work = encoded, context, work
+        self._found: list[Finding] = []
+        self._numbers = Numbers(encoded, context, kinds, work, self._found)
+
+    def run(self, scan: Any, inner: Any, number: Any) -> list[Finding]:
+        self._number_at = number
+        position, size = 0, len(self._encoded)
+        while position < size and (match := scan.search(self._encoded, position)) is not None:
+            start, end = match.span()
+            if _ADDRESS.match(self._encoded, start, end):
+                position = self._address(start, end, inner)
             else:
-                refusals.count()
-                start = _next_start(encoded, match.start(), match.end())
+                position = self._judge(start, end)
+        return self._found
+
+    def _add(self, entity: str, start: int, end: int, score: float) -> int:
+        self._found.append(Finding(entity, start, end, score, NAME))
+        return end
+
+    def _address(self, start: int, end: int, inner: Any) -> int:
+        """A URL, and what stands inside of it: an address of the web hides nothing."""
+        text = self._encoded[start:end]
+        self._add("URL", start, start + len(text.rstrip(_URL_END)), 0.9)
+        position = start + max(text.find(b"://") + 3, 3)
+        while position < end and (match := inner.search(self._encoded, position, end)) is not None:
+            position = self._judge(*match.span())
+        return max(end, position)
+
+    def _judge(self, start: int, end: int) -> int:
+        """Settles one candidate; returns where to read on."""
+        text = self._encoded[start:end]
+        first = text[0]
+        inside_word = start > 0 and self._encoded[start - 1] in _WORD
+        if b"@" in text:
+            lead = len(text) - len(text.lstrip(b".'-%+_"))
+            return self._add("EMAIL", start + lead, end, 0.95)
+        if b":" in text and b" " not in text and b"T" not in text:
+            return end if inside_word else self._net(start, end, text)
+        if first in _LETTERS or text[:2] == b"0x":
+            return self._token(start, end, text)
+        if text.count(b".") == 2 and b"," in text:
+            return self._geo(start, end, text)
+        return start + _first_word(text) if inside_word else self._digits(start, end, text)
+
+    def _digits(self, start: int, end: int, text: bytes) -> int:
+        """Settles a candidate that begins with a digit."""
+        encoded = self._encoded
+        if len(text) == 36 and _UUID.fullmatch(text):
+            return end
+        if start > 1 and encoded[start - 1] == 45 and encoded[start - 2] in _LETTERS and text.isdigit():
+            return end  # the number of an article or a ticket
+        if _IP4.fullmatch(text) and (read := self._ip4(start, end, text)):
+            return read
+        if _DATE.fullmatch(text) or (text[-5:-4] == b" " and any(each >= 97 for each in text)):
+            return self._date(start, end)
+        if text[-3:-1].isalpha() or (text.isalnum() and not text.isdigit()):
+            return self._token(start, end, text)
+        return self._numbers.judge(start, end)
+
+    # The net
+
+    def _net(self, start: int, end: int, text: bytes) -> int:
+        if len(text) == 17 and text.count(b":") == 5 and b"::" not in text:
+            return self._add("MAC", start, end, 0.95)
+        if b"::" in text or text.count(b":") == 7:
+            digits = len(text) - text.count(b":")
+            try:
+                IPv6Address(text.decode())
+            except AddressValueError:
+                self._work.spend()
+            else:
+                if digits >= 5 and any(48 <= each <= 57 for each in text):
+                    self._add("IP", start, end, 0.95)
+        return end
+
+    def _ip4(self, start: int, end: int, text: bytes) -> int:
+        """Where to read on behind an address; 0 when it is none: a version, or one of more than four numbers."""
+        following = self._encoded[end : end + 2]
+        if following[:1] == b"." and following[1:].isdigit():
+            return 0
+        if any(int(part) > 255 or (len(part) > 1 and part[0] == 48) for part in text.split(b".")):
+            return 0
+        if "version" in self._context.around(start, start)[:2] or text in _NOBODY:
+            return end
+        private = text.startswith((b"10.", b"192.168.", b"169.254.", b"224.")) or _PRIVATE.match(text) is not None
+        return self._add("IP", start, end, 0.5 if private else 0.9)
+
+    def _geo(self, start: int, end: int, text: bytes) -> int:
+        latitude, longitude = (abs(float(re.sub(rb"[^0-9.]", b"", part) or b"999")) for part in text.split(b",")[:2])
+        if latitude <= 90 and longitude <= 180:
+            return self._add("GEO", start, end, 0.85)
+        return start + 1
+
+    def _date(self, start: int, end: int) -> int:
+        following = self._encoded[end : end + 2]
+        if following[:1] and following[0] in b"-/. " and following[1:].isdigit():
+            row = self._number_at.match(self._encoded, start)
+            if row is not None and (following[0] != 32 or row.end() - end > 6):
+                return self._numbers.judge(start, row.end())
+        if "birth" in self._context.around(start, end):
+            return self._add("DATE_OF_BIRTH", start, end, 0.9)
+        return self._add("DATE", start, end, 0.8)
+
+    # Identifiers and places
+
+    def _token(self, start: int, end: int, text: bytes) -> int:
+        if length := iban_length(text, self._work):
+            return self._add("IBAN", start, start + length, 0.95)
+        if b" " not in text and b"-" not in text and self._wallet(text):
+            return self._add("CRYPTO_WALLET", start, end, 0.95)
+        for stop in dict.fromkeys((end, start + _first_word(text))):
+            if self._numbers.identity(start, stop):
+                return stop
+        if len(text) <= 8 and _POSTCODE.fullmatch(text.decode(errors="replace")):
+            return self._add("POSTCODE", start, end, 0.7)
+        return start + _first_word(text)
+
+    def _wallet(self, text: bytes) -> bool:
+        if text[:2] == b"0x":
+            return len(text) == 42
+        if len(text) >= 26 and (text[:1] in b"13" or text[:3].lower() == b"bc1"):
+            return self._numbers.settle("wallet", text, lambda: bool(bitcoin.is_valid(text.decode())))
+        return False
 
 
-class _Refusals:
-    """Counts candidates that a checksum refused, up to the limit."""
-
-    def __init__(self) -> None:
-        self._left = REFUSED_CANDIDATES_MAX
-
-    def count(self) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise InvalidEvent(
-                "too many look-alikes of personal data to check; split the document",
-                reason_code="DETECTION_WORK_EXCEEDED",
-            )
-
-
-def _next_start(encoded: bytes, start: int, end: int) -> int:
-    """Where the next candidate can begin: candidates start at a word's boundary, so the rest of a word is skipped."""
-    position = start + 1
-    while position < end and encoded[position - 1 : position].isalnum() and encoded[position : position + 1].isalnum():
-        position += 1
-    return position
-
-
-def _in_characters(encoded: bytes, found: list[Finding]) -> list[Finding]:
-    """The same findings with spans counted in characters instead of bytes."""
-    converted: list[Finding] = []
-    bytes_before = characters_before = 0
-    for each in found:
-        start = characters_before + len(encoded[bytes_before : each.start].decode())
-        end = start + len(encoded[each.start : each.end].decode())
-        converted.append(replace(each, start=start, end=end))
-        bytes_before, characters_before = each.end, end
-    return converted
+def _first_word(text: bytes) -> int:
+    """The length of the first run of letters and digits: where the next candidate can begin behind it."""
+    for position, each in enumerate(text):
+        if each not in _WORD:
+            return max(position, 1)
+    return len(text)
