@@ -24,7 +24,16 @@ from staithe.kernel.events import (
     Outcome,
     SanitizationRecorded,
 )
-from staithe.kernel.stopped import DeadLetterSettled, DocumentRefused, LetterState, RefusalState
+from staithe.kernel.stopped import (
+    DeadLetterSettled,
+    Decision,
+    DocumentHeld,
+    DocumentRefused,
+    DocumentReviewed,
+    HoldState,
+    LetterState,
+    RefusalState,
+)
 from staithe.kernel.vocabulary import Access, Classification, DocumentId, Operation, TenantId, Tier
 
 ROOT = Path(__file__).parents[3]
@@ -66,7 +75,8 @@ EXAMPLES: dict[str, Event] = {
     ),
     "documents/quarantined.v1": DocumentQuarantined(
         **DOCUMENT, source="wiki", content_type="text/markdown", reason_codes=("PROMPT_INJECTION",),
-        sealed_text=b"sealed", findings={"EMAIL": 2}, policy_sha256=b"p" * 32,
+        sealed_text=b"sealed", findings={"EMAIL": 2}, policy_sha256=b"p" * 32, sealed_original=b"sealed",
+        signals={"HIDDEN": 1},
     ),
     "chunks/embedded.v1": ChunksEmbedded(
         **DOCUMENT, source="wiki", model_digest=b"m" * 32, dimensions=1,
@@ -91,6 +101,14 @@ EXAMPLES: dict[str, Event] = {
         partition=3, offset=99, reason_code="DOCUMENT_EMPTY", message="the document is empty", sealed_record=b"sealed",
         record_sha256=b"r" * 32, record_bytes=12, traceparent=TRACEPARENT, sealed_format=2, tenant_id="harbour",
         document_id="leave-policy",
+    ),
+    "documents/held.v1": DocumentHeld(
+        **IDENTITY, access=ACCESS, state=HoldState.RELEASED, reason_codes=("PROMPT_INJECTION",), settled_by="r",
+        occurred_at=NOW_MS,
+    ),
+    "documents/reviewed.v1": DocumentReviewed(
+        **IDENTITY, held_event_id="h", decision=Decision.RELEASED, waived_reasons=("PROMPT_INJECTION",),
+        asked_by=b"a" * 32, decided_by=b"d" * 32, occurred_at=NOW_MS, signature=b"s" * 64,
     ),
     "documents/refused.v1": DocumentRefused(
         **IDENTITY, access=ACCESS, state=RefusalState.REPLAYED, service="embedding", reason_code="X_Y",

@@ -119,18 +119,19 @@ def test_unknown_topic_has_no_schema() -> None:
 
 
 READS = {
-    "ingestion": "documents.submitted.v1 documents.current.v1 documents.refused.v1",
-    "sanitization": "documents.ingested.v1",
+    "ingestion": "documents.submitted.v1 documents.current.v1 documents.held.v1 documents.reviewed.v1 "
+    "documents.refused.v1",
+    "sanitization": "documents.ingested.v1 documents.reviewed.v1 documents.held.v1 documents.quarantined.v1",
     "embedding": "documents.sanitized.v1",
     "indexing": "chunks.embedded.v1 documents.current.v1",
     "audit": "audit.events.v1",
     "query": "documents.current.v1",
 }
 WRITES = {
-    "ingestion": "documents.ingested.v1 documents.submitted.v1 documents.refused.v1 audit.events.v1 "
-    "documents.submitted.v1.dlq",
-    "sanitization": "documents.sanitized.v1 documents.quarantined.v1 documents.refused.v1 audit.events.v1 "
-    "documents.ingested.v1.dlq sanitizations.recorded.v1",
+    "ingestion": "documents.ingested.v1 documents.submitted.v1 documents.reviewed.v1 documents.refused.v1 "
+    "audit.events.v1 documents.submitted.v1.dlq",
+    "sanitization": "documents.sanitized.v1 documents.quarantined.v1 documents.held.v1 documents.refused.v1 "
+    "audit.events.v1 documents.ingested.v1.dlq documents.reviewed.v1.dlq sanitizations.recorded.v1",
     "embedding": "chunks.embedded.v1 documents.refused.v1 audit.events.v1 documents.sanitized.v1.dlq",
     "indexing": "documents.indexed.v1 documents.current.v1 documents.refused.v1 audit.events.v1 chunks.embedded.v1.dlq",
     "audit": "audit.events.v1.dlq",

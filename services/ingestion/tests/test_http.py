@@ -19,7 +19,7 @@ from staithe.kernel.http import api_application
 from staithe.kernel.identity.caller import Caller
 from staithe.kernel.identity.verify import TokenVerifier
 from staithe.kernel.limits import DOCUMENT_BYTES_MAX
-from staithe.kernel.stopped import DocumentRefused
+from staithe.kernel.stopped import DocumentHeld, DocumentRefused
 from staithe.kernel.telemetry import Headers
 from staithe.kernel.vocabulary import Access, Classification, DocumentId, TenantId, Tier
 
@@ -69,12 +69,12 @@ class FakeTable(Generic[EventOf]):
 
 
 class FakeBroker:
-    """Publisher and table."""
+    """Publisher and tables."""
 
     def __init__(self) -> None:
         self.published: list[DocumentSubmitted] = []
         self.failure: StaitheError | None = None
-        self.documents: dict[tuple[str, str], DocumentCurrent] = {}
+        self.current, self.held = FakeTable[DocumentCurrent](), FakeTable[DocumentHeld]()
         self.refused = FakeTable[DocumentRefused]()
 
     def publish(self, topic: str, event: Event, headers: Headers = ()) -> None:
@@ -85,9 +85,6 @@ class FakeBroker:
         assert (event.name, event.content) == ("", b"")
         self.published.append(opened(event, OPENER))
 
-    def get(self, tenant_id: TenantId, document_id: DocumentId) -> DocumentCurrent | None:
-        return self.documents.get((tenant_id, document_id))
-
 
 @pytest.fixture
 def broker() -> FakeBroker:
@@ -97,9 +94,7 @@ def broker() -> FakeBroker:
 @pytest.fixture
 async def client(broker: FakeBroker) -> AsyncIterator[TestClient[Any, Any]]:
     api = api_application(verifier=FakeVerifier(), logger=structlog.get_logger(), open_paths=())
-    UploadRoutes(
-        broker, broker, broker.refused, sealer=SEALER, content_types=frozenset({"text/plain"}), clock=FakeClock()
-    ).add_to(api)
+    UploadRoutes(broker, broker, sealer=SEALER, content_types=frozenset({"text/plain"}), clock=FakeClock()).add_to(api)
     async with TestClient(TestServer(api)) as made:
         yield made
 
@@ -270,12 +265,12 @@ async def test_status_is_the_same_for_absent_and_forbidden(client: TestClient[An
         "above": replace(seen, access=Access(Tier.ENGINEERING, (), Classification.INTERNAL)),
         "group": replace(seen, access=Access(Tier.OFFICE, ("board",), Classification.INTERNAL)),
     }
-    broker.documents = {
+    broker.current.known = {
         ("harbour", "seen"): seen,
         ("millrace", "theirs"): replace(seen, tenant_id=TenantId("millrace")),
     }
-    broker.documents |= {("harbour", name): each for name, each in hidden.items()}
-    broker.documents["harbour", "gone"] = replace(seen, erased=True)
+    broker.current.known |= {("harbour", name): each for name, each in hidden.items()}
+    broker.current.known["harbour", "gone"] = replace(seen, erased=True)
     assert await status(client, "seen") == (
         200, {"document_id": "seen", "state": "INDEXED", "document_version": 5, "chunk_count": 3},
     )  # fmt: skip

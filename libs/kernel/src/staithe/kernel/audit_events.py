@@ -3,8 +3,18 @@
 from collections.abc import Mapping
 
 from staithe.kernel.clock import Clock
-from staithe.kernel.events import AuditEvent, DocumentEvent, DocumentSubmitted, Outcome, document_subject
+from staithe.kernel.events import (
+    AuditEvent,
+    DocumentCurrent,
+    DocumentEvent,
+    DocumentSubmitted,
+    Outcome,
+    document_subject,
+)
 from staithe.kernel.ids import new_event_id
+from staithe.kernel.stopped import DocumentHeld, DocumentReviewed
+
+AboutVersion = DocumentEvent | DocumentSubmitted | DocumentCurrent | DocumentHeld | DocumentReviewed
 
 
 class AuditAuthor:
@@ -14,15 +24,18 @@ class AuditAuthor:
         self._service, self._clock = service, clock
 
     def about_document(
-        self, action: str, event: DocumentEvent | DocumentSubmitted, *, outcome: Outcome = Outcome.SUCCESS,
+        self, action: str, event: AboutVersion, *, outcome: Outcome = Outcome.SUCCESS,
         reason_code: str = "", input_sha256: bytes | None = None, output_sha256: bytes | None = None,
-        traceparent: str = "", attributes: Mapping[str, str] | None = None,
+        traceparent: str = "", attributes: Mapping[str, str] | None = None, event_id: str = "",
     ) -> AuditEvent:  # fmt: skip
-        """An event about one version of one document; the document appears as a digest only."""
+        """An event about one version of one document; the document appears as a digest only.
+
+        With an `event_id` of the caller's, the same action noted twice is one entry in the log.
+        """
         now = self._clock.now_ms()
         return AuditEvent(
-            event_id=new_event_id(now), occurred_at=now, service=self._service, action=action, outcome=outcome,
-            reason_code=reason_code, tenant_id=event.tenant_id,
+            event_id=event_id or new_event_id(now), occurred_at=now, service=self._service, action=action,
+            outcome=outcome, reason_code=reason_code, tenant_id=event.tenant_id,
             subject_sha256=document_subject(event.tenant_id, event.document_id),
             document_version=event.document_version, input_sha256=input_sha256, output_sha256=output_sha256,
             traceparent=traceparent, attributes=attributes or {},

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from staithe.kernel.stopped import DeadLetterSettled, DocumentRefused
+from staithe.kernel.stopped import DeadLetterSettled, DocumentHeld, DocumentRefused, DocumentReviewed
 from staithe.kernel.vocabulary import Access, DocumentId, Operation, TenantId, event_key
 
 
@@ -109,6 +109,8 @@ class DocumentQuarantined(DocumentEvent):
     sealed_text: bytes
     findings: Mapping[str, int] = field(default_factory=dict)
     policy_sha256: bytes
+    sealed_original: bytes = b""
+    signals: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +244,8 @@ Event = (
     | DocumentIndexed
     | DocumentCurrent
     | SanitizationRecorded
+    | DocumentHeld
+    | DocumentReviewed
     | DocumentRefused
     | AuditEvent
     | DeadLettered
@@ -258,6 +262,8 @@ EVENT_CLASSES: Mapping[str, type[Event]] = {
     "documents/current.v1": DocumentCurrent,
     "sanitizations/recorded.v1": SanitizationRecorded,
     "audit/events.v1": AuditEvent,
+    "documents/held.v1": DocumentHeld,
+    "documents/reviewed.v1": DocumentReviewed,
     "documents/refused.v1": DocumentRefused,
     "dead_letters/recorded.v1": DeadLettered,
     "dead_letters/settled.v1": DeadLetterSettled,

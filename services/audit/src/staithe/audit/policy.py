@@ -84,6 +84,7 @@ ATTRIBUTES: Final[Mapping[str, Pattern[str]]] = {
     "tier": _one_of(*(str(int(tier)) for tier in Tier)),
     "token_count": _NUMBER,
     "topic": _TOPIC,
+    "waived_reasons": re.compile(r"[A-Z][A-Z0-9_]{1,63}(?:,[A-Z][A-Z0-9_]{1,63}){0,15}"),
 }
 """Every attribute an audit event may carry, and what its value must look like. A new one is a reviewed change."""
 

@@ -13,3 +13,10 @@ class IngestionSettings(ServiceSettings, HttpsSettings, LineageSettings, KeyServ
 
     keyring_file: Path = Field(description="Keyring: seals `record` to the operator.")
     parser_children: int = Field(default=2, ge=1, le=16, description="Limited child processes that parse.")
+    audit_key_file: Path = Field(description="At least 32 random bytes that stand for reviewers; keep them.")
+    quarantine_hours: int = Field(
+        default=336,
+        ge=1,
+        le=700,
+        description="After this long, a held document is rejected.",
+    )

@@ -1,21 +1,51 @@
 """Joins the sanitization service's parts."""
 
+import asyncio
+
 from staithe.kernel.crypto.sealing import KeyringSealer
 from staithe.kernel.crypto.signing import Signer
+from staithe.kernel.errors import StaitheError
 from staithe.kernel.lineage import LineageAuthor, LineageVerifier, load_trusted_keys
-from staithe.kernel.service import Application, Runtime
-from staithe.kernel.stream.assembly import StreamApplication, event_codec, stream_for
+from staithe.kernel.service import DRAIN_SECONDS_MAX, Application, Runtime
+from staithe.kernel.stopped import DocumentHeld
+from staithe.kernel.stream.assembly import event_codec, stream_for
+from staithe.kernel.stream.client import KafkaAccess
+from staithe.kernel.stream.runtime import StreamRuntime
+from staithe.kernel.stream.table import LatestTable
 from staithe.kernel.version import code_version
 from staithe.keys.client.sealing import VersionOpener, VersionSealer
 from staithe.keys.client.service import KeyServiceClient
 from staithe.sanitization.build import engine_for
+from staithe.sanitization.held_records import QuarantineTopic
 from staithe.sanitization.policy_file import load_policy
 from staithe.sanitization.pseudonyms import PseudonymKeys
+from staithe.sanitization.quarantine import HELD_TOPIC, Quarantine
 from staithe.sanitization.record import RecordAuthor
 from staithe.sanitization.settings import SanitizationSettings
 from staithe.sanitization.stage import SanitizationStage
 
 SERVICE = "sanitization"
+
+
+class SanitizationApplication:
+    """The stream, and the table of what is held."""
+
+    def __init__(self, stream: StreamRuntime, holds: LatestTable[DocumentHeld]) -> None:
+        self._stream, self._holds = stream, holds
+
+    async def start(self) -> None:
+        """Begin following and consuming."""
+        self._holds.start()
+        self._stream.start()
+
+    def fatal(self) -> StaitheError | None:
+        """Why the service can't go on, if it can't."""
+        return self._stream.fatal or self._holds.fatal
+
+    async def stop(self) -> None:
+        """Finish or abandon the batch under way."""
+        await asyncio.to_thread(self._stream.stop, DRAIN_SECONDS_MAX)
+        self._holds.stop()
 
 
 def build(runtime: Runtime, settings: SanitizationSettings) -> Application:
@@ -25,10 +55,17 @@ def build(runtime: Runtime, settings: SanitizationSettings) -> Application:
     engine = engine_for(load_policy(settings.policy_file), pseudonyms)
     keys = KeyServiceClient(settings.key_service())
     sealer = VersionSealer(keys, runtime.clock, KeyringSealer.from_file(settings.keyring_file))
+    codec, access = event_codec(settings), KafkaAccess.of(SERVICE, settings)
+    trusted = load_trusted_keys(settings.trust_file)
+    holds = LatestTable(access, codec, DocumentHeld, topic=HELD_TOPIC, logger=runtime.logger)
+    quarantine = Quarantine(
+        holds, QuarantineTopic(access, codec), reviewed_by=trusted["ingestion"], clock=runtime.clock
+    )
     stage = SanitizationStage(
-        engine, opener=VersionOpener(keys, runtime.clock), sealer=sealer,
-        verifier=LineageVerifier(expected=("ingestion",), keys=load_trusted_keys(settings.trust_file)),
+        engine, quarantine, opener=VersionOpener(keys, runtime.clock), sealer=sealer,
+        verifier=LineageVerifier(expected=("ingestion",), keys=trusted),
         author=LineageAuthor(service=SERVICE, code_version=version, signer=signer),
         records=RecordAuthor(code_version=version, signer=signer, digests=pseudonyms), clock=runtime.clock,
     )  # fmt: skip
-    return StreamApplication(stream_for(runtime, stage, event_codec(settings), sealer=sealer))
+    stream = stream_for(runtime, stage, codec, sealer=sealer, on_assigned=holds.catch_up)
+    return SanitizationApplication(stream, holds)

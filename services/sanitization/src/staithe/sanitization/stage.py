@@ -18,12 +18,14 @@ from staithe.kernel.events import (
 )
 from staithe.kernel.ids import new_event_id
 from staithe.kernel.lineage import LineageAuthor, LineageVerifier
+from staithe.kernel.stopped import Decision, DocumentReviewed
 from staithe.kernel.stream.settle import AUDIT_TOPIC, Emit
 from staithe.kernel.telemetry import Headers, traceparent_of
 from staithe.kernel.vocabulary import Operation
 from staithe.sanitization.document import SafeDocument, sanitize_document
 from staithe.sanitization.engine import DetectionFailed, Engine
 from staithe.sanitization.policy import DocumentLabels, Verdict
+from staithe.sanitization.quarantine import Quarantine
 from staithe.sanitization.record import RecordAuthor
 
 SANITIZED_TOPIC = "documents.sanitized.v1"
@@ -44,34 +46,67 @@ class SanitizationStage:
     """documents.ingested.v1 → documents.sanitized.v1, or documents.quarantined.v1; and a record of what was done."""
 
     def __init__(
-        self, engine: Engine, *, opener: Opener, sealer: Sealer, verifier: LineageVerifier, author: LineageAuthor,
-        records: RecordAuthor, clock: Clock,
+        self, engine: Engine, quarantine: Quarantine, *, opener: Opener, sealer: Sealer, verifier: LineageVerifier,
+        author: LineageAuthor, records: RecordAuthor, clock: Clock,
     ) -> None:  # fmt: skip
-        self._engine, self._opener, self._sealer = engine, opener, sealer
+        self._engine, self._quarantine, self._opener, self._sealer = engine, quarantine, opener, sealer
         self._verifier, self._author, self._records, self._clock = verifier, author, records, clock
         self._audit = AuditAuthor("sanitization", clock)
 
     def __call__(self, event: Event, headers: Headers) -> Sequence[Emit]:
+        if isinstance(event, DocumentReviewed):
+            return self._review(event, traceparent_of(headers))
         if not isinstance(event, DocumentIngested):
-            raise InvalidEvent("not a DocumentIngested", reason_code="EVENT_TYPE")
+            raise InvalidEvent("neither a DocumentIngested nor a DocumentReviewed", reason_code="EVENT_TYPE")
+        return self._decide(event, traceparent_of(headers))
+
+    def _review(self, review: DocumentReviewed, traceparent: str) -> list[Emit]:
+        """What a reviewer's word, or the end of the time to review, does to a held version."""
+        hold = self._quarantine.hold_for(review)
+        if review.decision is Decision.ASKED:
+            return []
+        if hold is None:
+            return self._quarantine.ignored(review)
+        if review.decision is not Decision.RELEASED:
+            return self._quarantine.rejected(hold, review, f"QUARANTINE_{review.decision.value}")
+        original = self._quarantine.original(review)
+        if original.retention_until is not None and original.retention_until <= self._clock.now_ms():
+            return self._quarantine.rejected(hold, review, "RETENTION_OVER")
+        return self._decide(original, traceparent, review)
+
+    def _decide(self, event: DocumentIngested, traceparent: str, review: DocumentReviewed | None = None) -> list[Emit]:
+        """Pass a document on or hold it; a `review` waives the reasons it names and no other."""
         readable = self._open(event)
         before = readable.digest()
         self._verifier.verify(event, output_sha256=before)
-        traceparent = traceparent_of(headers)
         try:
             document = self._judge(event, readable)
         except DetectionFailed as error:
             # Nothing is known of the text, so the operator gets it as it came. An erasure has none that could fail.
             held = Held(readable, {}, (error.reason_code,))
-            return self._hold(event, held, before, traceparent)
+            return self._hold(event, held, before, traceparent, review=review)
         # An erasure is never held, whatever its name says: it must reach the index.
-        if event.operation is Operation.ERASE or document.verdict is Verdict.PASS:
-            return self._pass_on(event, document, before, traceparent)
+        if event.operation is Operation.ERASE or document.verdict is Verdict.PASS or self._waived(document, review):
+            ended = self._quarantine.released(event, review) if review else self._quarantine.passed(event)
+            return [*self._pass_on(event, document, before, traceparent), *ended]
         if document.verdict is Verdict.BLOCK:
             raise InvalidEvent("the policy blocks this document", reason_code=document.reason_codes[0])
-        held = Held(_readable(document), document.counts, document.reason_codes)
+        waived = review.waived_reasons if review else ()
+        reasons = tuple(each for each in document.reason_codes if each not in waived)
+        held = Held(_readable(document), document.counts, reasons)
         record = self._record(event, document, before, None)
-        return [*self._hold(event, held, before, traceparent, record), Emit(RECORDS_TOPIC, record)]
+        return [
+            *self._hold(event, held, before, traceparent, record=record, review=review), Emit(RECORDS_TOPIC, record)
+        ]  # fmt: skip
+
+    @staticmethod
+    def _waived(document: SafeDocument, review: DocumentReviewed | None) -> bool:
+        """Whether two reviewers have waived every reason that holds the document."""
+        return (
+            review is not None
+            and document.verdict is not Verdict.BLOCK
+            and set(document.reason_codes) <= set(review.waived_reasons)
+        )
 
     def _judge(self, event: DocumentIngested, readable: Readable) -> SafeDocument:
         labels = DocumentLabels(event.tenant_id, event.source, event.access.tier, event.access.classification)
@@ -122,8 +157,8 @@ class SanitizationStage:
         return [Emit(SANITIZED_TOPIC, sanitized), Emit(AUDIT_TOPIC, audit), Emit(RECORDS_TOPIC, record)]
 
     def _hold(
-        self, event: DocumentIngested, held: Held, before: bytes, traceparent: str,
-        record: SanitizationRecorded | None = None,
+        self, event: DocumentIngested, held: Held, before: bytes, traceparent: str, *,
+        record: SanitizationRecorded | None = None, review: DocumentReviewed | None = None,
     ) -> list[Emit]:  # fmt: skip
         sealed = self._sealer.seal(_context("quarantine", event), held.readable.encode())
         quarantined = DocumentQuarantined(
@@ -132,7 +167,8 @@ class SanitizationStage:
             access=event.access, retention_until=event.retention_until, residency=event.residency,
             content_sha256=event.content_sha256, lineage=event.lineage, source=event.source,
             content_type=event.content_type, reason_codes=held.reason_codes, sealed_text=sealed,
-            findings=held.counts, policy_sha256=self._engine.policy.digest,
+            findings=held.counts, policy_sha256=self._engine.policy.digest, sealed_original=event.sealed_text,
+            signals=event.signals,
         )  # fmt: skip
         recorded = {"record_sha256": record.record_sha256.hex()} if record else {}
         audit = self._audit.about_document(
@@ -140,7 +176,8 @@ class SanitizationStage:
             input_sha256=before, traceparent=traceparent,
             attributes={"policy_sha256": self._engine.policy.digest.hex(), **recorded},
         )  # fmt: skip
-        return [Emit(QUARANTINED_TOPIC, quarantined), Emit(AUDIT_TOPIC, audit)]
+        told = self._quarantine.held(quarantined, review)
+        return [Emit(QUARANTINED_TOPIC, quarantined), Emit(AUDIT_TOPIC, audit), *told]
 
 
 def _readable(document: SafeDocument) -> Readable:

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 
-from staithe.cli.local import LocalStack, Who
+from staithe.cli.local import SCOPES, LocalStack, Who
 from staithe.kernel.errors import AccessDenied, InvalidEvent, Unavailable
 from staithe.kernel.tls import client_context
 
@@ -16,10 +16,10 @@ TIMEOUT_SECONDS = 30.0
 class Api:
     """Calls a service as somebody, over TLS 1.3 with the stack's own authority."""
 
-    def __init__(self, stack: LocalStack, service: str, who: Who) -> None:
+    def __init__(self, stack: LocalStack, service: str, who: Who, scopes: tuple[str, ...] = SCOPES) -> None:
         self._client = httpx2.Client(
             base_url=stack.url(service), verify=client_context(stack.paths.services_authority), timeout=TIMEOUT_SECONDS,
-            headers={"Authorization": f"Bearer {stack.token(who)}"}, trust_env=False,
+            headers={"Authorization": f"Bearer {stack.token(who, scopes=scopes)}"}, trust_env=False,
         )  # fmt: skip
 
     def call(self, method: str, path: str, **options: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How dead letters look on a terminal."""
+"""How dead letters, and what is held, look on a terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -41,16 +41,21 @@ def letters_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 def letter_panel(body: Mapping[str, Any], text: str, *, revealed: bool) -> Panel:
     """A letter's particulars and what its record says."""
+    heading = "content, as it is" if revealed else "preview, masked by the detectors"
+    return particulars_panel(f"dead letter {body['place']}", body, heading, text)
+
+
+def particulars_panel(title: str, body: Mapping[str, Any], heading: str, text: str) -> Panel:
+    """Names and values, and below them a text under its heading."""
     particulars = Table(box=None, pad_edge=False, show_header=False)
     particulars.add_column(style="dim")
     particulars.add_column(overflow="fold")
     for name, value in body.items():
-        if value not in ("", None):
+        if value not in ("", None, [], {}):
             particulars.add_row(name.replace("_", " "), Text(str(value)))
-    heading = "content, as it is" if revealed else "preview, masked by the detectors"
     return Panel(
         Group(particulars, Text(), Text(heading, style="bold"), Text(text)),
-        title=f"dead letter {body['place']}", border_style="yellow", padding=(1, 2),
+        title=Text(title), border_style="yellow", padding=(1, 2),
     )  # fmt: skip
 
 

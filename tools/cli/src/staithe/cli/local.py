@@ -26,6 +26,8 @@ from staithe.stack.secrets import KAFKA_PASSWORD
 from staithe.stack.services import AUDIENCE, key_service
 
 POLL_SECONDS = 0.5
+REVIEW_SCOPES = ("review",)
+"""For those who release held documents, and for nothing else."""
 SCOPES = ("search", "read", "publish", "erase")
 
 
@@ -60,12 +62,12 @@ class LocalStack:
         """The base URL of `query` or `ingestion`."""
         return f"https://{HOST}:{self.ports.of(service)}"
 
-    def token(self, who: Who, *, lifetime_seconds: int = 3600) -> str:
+    def token(self, who: Who, *, lifetime_seconds: int = 3600, scopes: tuple[str, ...] = SCOPES) -> str:
         """A development token."""
         issuer = DevelopmentIssuer.load(issuer_url(self.ports), self.paths.secrets_of(ISSUER) / ISSUER_KEY)
         request = TokenRequest(
             subject=who.subject, tenant_id=tenant_id(who.tenant), tier=Tier(who.tier), groups=who.groups,
-            scopes=SCOPES, audience=AUDIENCE, lifetime_seconds=lifetime_seconds,
+            scopes=scopes, audience=AUDIENCE, lifetime_seconds=lifetime_seconds,
         )  # fmt: skip
         return issuer.issue(request, now_ms=SystemClock().now_ms())
 

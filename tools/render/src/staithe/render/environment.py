@@ -132,6 +132,7 @@ _OWN: Final[dict[str, dict[str, str]]] = {
         "TENANTS_FILE": "/app/tenants.yaml",
     },
     "embedding": {"MODEL_CACHE_DIR": MODEL},
+    "ingestion": {"AUDIT_KEY_FILE": f"{SECRETS}/audit.key"},
     "query": {"MODEL_CACHE_DIR": MODEL, "AUDIT_KEY_FILE": f"{SECRETS}/audit.key"},
     "audit": {
         "LOG_DIR": AUDIT_LOG,

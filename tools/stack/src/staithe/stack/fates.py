@@ -12,7 +12,7 @@ from enum import StrEnum
 from staithe.kernel.crypto.sealing import Opener
 from staithe.kernel.errors import Integrity
 from staithe.kernel.events import DeadLettered, DocumentIndexed, DocumentQuarantined
-from staithe.kernel.stopped import DeadLetterSettled, LetterState
+from staithe.kernel.stopped import DeadLetterSettled, DocumentHeld, HoldState, LetterState
 from staithe.kernel.stream.client import KafkaAccess
 from staithe.kernel.stream.letters import opened_record
 from staithe.kernel.stream.registry import EventCodec
@@ -22,6 +22,7 @@ from staithe.kernel.vocabulary import Operation
 
 INDEXED_TOPIC = "documents.indexed.v1"
 QUARANTINED_TOPIC = "documents.quarantined.v1"
+HELD_TOPIC = "documents.held.v1"
 LETTERS_TOPIC = "letters.settled.v1"
 
 
@@ -46,23 +47,30 @@ class DocumentKey:
 class FateBook:
     """Counted endings, by document and version; a dead letter that names no version counts for the document.
 
-    A letter that was replayed is no ending: the record is on its way again.
+    A letter that was replayed and a hold that was released are no endings: the document is on its way again. An
+    erasure may end a version that was indexed before, as retention does.
     """
 
     versions: dict[tuple[DocumentKey, int], Counter[Fate]] = field(default_factory=dict)
     letters: dict[DocumentKey, dict[str, str]] = field(default_factory=dict)
     replayed: set[str] = field(default_factory=set)
+    released: dict[tuple[DocumentKey, int], set[str]] = field(default_factory=dict)
     held: dict[DocumentKey, str] = field(default_factory=dict)
 
     def add(self, key: DocumentKey, version: int, fate: Fate) -> None:
         """Note one ending."""
         self.versions.setdefault((key, version), Counter())[fate] += 1
 
+    def endings(self, key: DocumentKey, version: int) -> Counter[Fate]:
+        """How often the version ended how, without the holds that were released."""
+        released = Counter({Fate.QUARANTINED: len(self.released.get((key, version), ()))})
+        return self.versions.get((key, version), Counter()) - released
+
     def settled(self, key: DocumentKey, version: int) -> Fate | None:
-        """How this version ended, or None while it is under way."""
-        counts = self.versions.get((key, version))
+        """How this version ended, or None while it is under way; of several endings the last."""
+        counts = self.endings(key, version)
         if counts:
-            return next(iter(counts))
+            return Fate.ERASED if Fate.ERASED in counts else next(iter(counts))
         return Fate.DEAD_LETTERED if self.dead_letters(key) else None
 
     def dead_letters(self, key: DocumentKey) -> list[str]:
@@ -76,7 +84,12 @@ class FateBook:
 
     def duplicates(self) -> int:
         """How many endings too many there are: 0 when every version ended at most once."""
-        return sum(max(0, sum(counts.values()) - 1) for counts in self.versions.values())
+        return sum(map(self._too_many, self.versions))
+
+    def _too_many(self, version: tuple[DocumentKey, int]) -> int:
+        counts = self.endings(*version)
+        erased = counts.pop(Fate.ERASED, 0)
+        return max(0, counts.total() - 1) + max(0, erased - 1)
 
 
 class FateObserver:
@@ -87,7 +100,9 @@ class FateObserver:
     ) -> None:
         letters = [topic.name for topic in topology.all_topics() if topic.name.endswith(DEAD_LETTER_SUFFIX)]
         self._tail = Tail(
-            access, [INDEXED_TOPIC, QUARANTINED_TOPIC, LETTERS_TOPIC, *letters], from_beginning=from_beginning
+            access,
+            [INDEXED_TOPIC, QUARANTINED_TOPIC, HELD_TOPIC, LETTERS_TOPIC, *letters],
+            from_beginning=from_beginning,
         )
         self._codec, self._opener = codec, opener
         self.book = FateBook()
@@ -106,6 +121,9 @@ class FateObserver:
                     self.book.held[key] = ",".join(event.reason_codes)
                 case DeadLettered():
                     self.book.letters.setdefault(self._key_of(event), {})[event.event_id] = event.reason_code
+                case DocumentHeld() if event.settled_by and event.state in (HoldState.RELEASED, HoldState.HELD):
+                    key = DocumentKey(event.tenant_id, event.document_id)
+                    self.book.released.setdefault((key, event.document_version), set()).add(event.settled_by)
                 case DeadLetterSettled(state=LetterState.REPLAYED):
                     self.book.replayed.add(event.event_id)
 

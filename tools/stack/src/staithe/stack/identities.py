@@ -41,7 +41,11 @@ def ensure_identities(paths: StackPaths, ports: StackPorts, topology: Topology) 
     ensure_private_folder(issuer_key.parent)
     if not issuer_key.exists():
         DevelopmentIssuer.create(issuer_url(ports), issuer_key)
-    for key in (paths.secrets_of("query") / AUDIT_KEY, paths.secrets_of("sanitization") / PSEUDONYM_KEY):
+    for key in (
+        paths.secrets_of("query") / AUDIT_KEY,
+        paths.secrets_of("ingestion") / AUDIT_KEY,
+        paths.secrets_of("sanitization") / PSEUDONYM_KEY,
+    ):
         if not key.exists():
             write_secret(key, generate_private_key())
 

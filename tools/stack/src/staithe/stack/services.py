@@ -134,6 +134,7 @@ class ServicePlan:
                 "vkey_file": self._paths.audit_log_vkey, "origin": LOG_ORIGIN,
             },
             "query": {**model, "audit_key_file": secrets / AUDIT_KEY},
+            "ingestion": {**lineage, "audit_key_file": secrets / AUDIT_KEY},
             "keys": {},
         }  # fmt: skip
         return special.get(name, dict(lineage))

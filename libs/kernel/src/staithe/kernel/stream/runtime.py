@@ -6,6 +6,7 @@ are (Kafka transactions, KIP-98 and KIP-447). Effects outside Kafka are the stag
 A fatal error ends the stream and with it the process: whoever supervises it starts it again, from what is committed.
 """
 
+import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -118,7 +119,8 @@ class StreamRuntime:
     def _consumer(self, slot: str) -> Consumer:
         consumer = Consumer(
             self._access.config(
-                hears=self._denial, group_id=self._config.service, group_instance_id=slot, enable_auto_commit=False,
+                hears=self._denial, group_id=self._config.service, enable_auto_commit=False,
+                group_instance_id=_instance(slot, self._config.topics),
                 auto_offset_reset="earliest", isolation_level="read_committed",
                 partition_assignment_strategy="cooperative-sticky", session_timeout_ms=SESSION_TIMEOUT_MS,
                 heartbeat_interval_ms=2000, queued_max_messages_kbytes=FETCH_BYTES_MAX // 1024,
@@ -247,6 +249,14 @@ class StreamRuntime:
                 lags[each.topic] += max(0, end - each.offset)
         for topic, lag in lags.items():
             self._metrics.lag_records.labels(topic=topic).set(lag)
+
+
+def _instance(slot: str, topics: Sequence[str]) -> str:
+    """The static name of a group member, new when its topics change.
+
+    A broker hands a member that comes back under its name the assignment it had, whatever it subscribes to now.
+    """
+    return f"{slot}-{hashlib.sha256(','.join(topics).encode()).hexdigest()[:8]}"
 
 
 def record_of(message: Message) -> Record:

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from aiohttp import web
 
@@ -17,33 +17,41 @@ from staithe.kernel.errors import Erased, InvalidEvent
 from staithe.kernel.events import DocumentCurrent, DocumentSubmitted
 from staithe.kernel.http import require_scope
 from staithe.kernel.problems import Problem
-from staithe.kernel.stopped import DocumentRefused
+from staithe.kernel.stopped import DocumentHeld, DocumentRefused
 from staithe.kernel.stream.producer import EventPublisher
 from staithe.kernel.vocabulary import DocumentId, TenantId, document_id
 
 SUBMITTED_TOPIC = "documents.submitted.v1"
 
 
-class CurrentDocuments(Protocol):
-    """The authority on which version of a document is served."""
-
-    def get(self, tenant_id: TenantId, document_id: DocumentId) -> DocumentCurrent | None: ...
+EventOf_co = TypeVar("EventOf_co", covariant=True)
 
 
-class RefusedDocuments(Protocol):
-    """Which documents lie among the dead letters."""
+class Newest(Protocol[EventOf_co]):
+    """The newest event of one kind about each document."""
 
-    def get(self, tenant_id: TenantId, document_id: DocumentId) -> DocumentRefused | None: ...
+    def get(self, tenant_id: TenantId, document_id: DocumentId) -> EventOf_co | None: ...
+
+
+class WhereDocumentsAre(Protocol):
+    """What is served, what is held, and what lies among the dead letters."""
+
+    @property
+    def current(self) -> Newest[DocumentCurrent]: ...
+    @property
+    def held(self) -> Newest[DocumentHeld]: ...
+    @property
+    def refused(self) -> Newest[DocumentRefused]: ...
 
 
 class UploadRoutes:
     """POST and PUT documents, and GET their status."""
 
     def __init__(
-        self, publisher: EventPublisher, current: CurrentDocuments, refused: RefusedDocuments, *, sealer: Sealer,
-        content_types: frozenset[str], clock: Clock,
+        self, publisher: EventPublisher, where: WhereDocumentsAre, *, sealer: Sealer, content_types: frozenset[str],
+        clock: Clock,
     ) -> None:  # fmt: skip
-        self._publisher, self._current, self._refused, self._sealer = publisher, current, refused, sealer
+        self._publisher, self._where, self._sealer = publisher, where, sealer
         self._content_types, self._clock = content_types, clock
 
     def add_to(self, application: web.Application) -> None:
@@ -67,9 +75,8 @@ class UploadRoutes:
     async def status(self, request: web.Request) -> web.Response:
         """Where the newest version is. Absent, not yet indexed and not permitted look the same."""
         caller, document = require_scope(request, "publish"), _document_id(request)
-        body = status_of(
-            caller, self._current.get(caller.tenant_id, document), self._refused.get(caller.tenant_id, document)
-        )
+        key, where = (caller.tenant_id, document), self._where
+        body = status_of(caller, where.current.get(*key), where.held.get(*key), where.refused.get(*key))
         return web.json_response({"document_id": document, **body})
 
     async def _accept(self, request: web.Request, document: DocumentId) -> web.Response:

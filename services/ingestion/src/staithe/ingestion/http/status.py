@@ -4,10 +4,12 @@ from typing import Any
 
 from staithe.kernel.events import DocumentCurrent
 from staithe.kernel.identity.caller import Caller
-from staithe.kernel.stopped import DocumentRefused, RefusalState
+from staithe.kernel.stopped import DocumentHeld, DocumentRefused, HoldState, RefusalState
 
 
-def status_of(caller: Caller, current: DocumentCurrent | None, refused: DocumentRefused | None) -> dict[str, Any]:
+def status_of(
+    caller: Caller, current: DocumentCurrent | None, held: DocumentHeld | None, refused: DocumentRefused | None
+) -> dict[str, Any]:
     """The status that `caller` may know. Absent, under way and not permitted look the same.
 
     A version that stopped is told of only while no version as new is served; which one is served is told beside it.
@@ -15,7 +17,8 @@ def status_of(caller: Caller, current: DocumentCurrent | None, refused: Document
     if current is not None and not caller.may_see(current.tenant_id, current.access):
         current = None
     served = _served(current)
-    stopped = _refused(caller, refused)
+    candidates = [each for each in (_held(caller, held), _refused(caller, refused)) if each is not None]
+    stopped = max(candidates, key=lambda each: int(each["document_version"]), default=None)
     if stopped is None or (current is not None and current.document_version >= stopped["document_version"]):
         return served or {"state": "PENDING"}
     return stopped | ({"served_version": served["document_version"]} if served.get("state") == "INDEXED" else {})
@@ -28,6 +31,18 @@ def _served(current: DocumentCurrent | None) -> dict[str, Any]:
         "state": "ERASED" if current.erased else "INDEXED",
         "document_version": current.document_version,
         "chunk_count": current.chunk_count,
+    }
+
+
+def _held(caller: Caller, held: DocumentHeld | None) -> dict[str, Any] | None:
+    states = {HoldState.HELD: "QUARANTINED", HoldState.REJECTED: "REJECTED"}
+    if held is None or held.state not in states or not caller.may_see(held.tenant_id, held.access):
+        return None
+    return {
+        "state": states[held.state],
+        "document_version": held.document_version,
+        "stage": "sanitization",
+        "reason_codes": list(held.reason_codes),
     }
 
 
