@@ -8,6 +8,7 @@ from typing import Final
 import ahocorasick_rs
 
 from staithe.sanitization.detect.context import Context
+from staithe.sanitization.lookalikes import lookalikes
 
 SHORT_BYTES: Final = 5
 """Words up to here must end where they end; longer ones may go on: `telefon` in `telefonisch`."""
@@ -67,8 +68,12 @@ class Keywords:
 
 
 def _forms(word: str) -> set[bytes]:
-    """A word as it stands in a text whose ASCII letters are in lower case: letters beyond keep their capitals there."""
-    return {form.encode().lower() for form in (word, word.upper(), word.capitalize())}
+    """A word as it stands in a text whose ASCII letters are in lower case: letters beyond keep their capitals there.
+
+    Also as it stands where look-alikes of ASCII letters were folded, half of a Russian word into Latin.
+    """
+    spellings = (word, word.upper(), word.capitalize())
+    return {form.encode().lower() for each in spellings for form in (each, each.translate(lookalikes()))}
 
 
 def _goes_on(lowered: bytes, start: int, end: int) -> bool:
