@@ -13,6 +13,7 @@ MILVUS ?= lite
 PYTEST := $(BIN)/python -m pytest
 
 MODELS := services/sanitization/src/staithe/sanitization/detect/models
+PEERS := $(HOME)/.cache/staithe/bench-sanitization
 TRAIN_LIBRARIES := $(HOME)/.cache/staithe/train-names
 TRAIN := PYTHONPATH=$(TRAIN_LIBRARIES):tools/train/names:tools/train/injection OPENBLAS_NUM_THREADS=1 $(BIN)/python
 
@@ -72,6 +73,14 @@ chaos: $(STAMP) ## Hurt a stack of its own in every way we know and count what i
 
 bench-audit: $(STAMP) ## The audit log beside pymerkle: append, verify, receipts; writes docs/benchmarks-audit.md
 	@$(BIN)/python tests/benchmarks/bench_audit.py
+
+bench-sanitization: $(PEERS)/.installed ## How well and how fast detection finds, beside its peers (DATA=presidio_synth_v2.json); writes docs/sanitization.md
+	@$(BIN)/python tests/benchmarks/sanitization/run.py --peers $(PEERS) $(if $(DATA),--data $(DATA))
+
+$(PEERS)/.installed: requirements/bench-sanitization.txt $(STAMP)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --no-deps --require-hashes -r requirements/bench-sanitization.txt
+	@touch $@
 
 format: $(STAMP) ## Format and mend what can be mended
 	@$(BIN)/ruff format --quiet .

@@ -44,22 +44,28 @@ def show(section: Section, console: Console) -> None:
 
 def write(path: Path, pictures: Path, header: Sequence[str], sections: Sequence[Section]) -> list[Path]:
     """Write the report and one picture for each section that has a chart; returns every file written."""
+    lines, written = markdown(sections, pictures, relative_to=path.parent)
+    path.write_text("\n".join(["# Benchmarks", "", *header, "", *lines]).rstrip("\n") + "\n")
+    return [path, *written]
+
+
+def markdown(sections: Sequence[Section], pictures: Path, *, relative_to: Path) -> tuple[list[str], list[Path]]:
+    """The sections as lines, their pictures written; links are relative to the folder of the page."""
     pictures.mkdir(parents=True, exist_ok=True)
     written = []
-    lines = ["# Benchmarks", "", *header, ""]
+    lines: list[str] = []
     for section in sections:
         lines += [f"## {section.title}", ""]
         if section.charts:
             picture = pictures / f"bench-{section.slug}.svg"
             picture.write_text(svg(section.title, section.charts))
             written.append(picture)
-            lines += [f"![{section.title}]({picture.relative_to(path.parent).as_posix()})", ""]
+            lines += [f"![{section.title}]({picture.relative_to(relative_to).as_posix()})", ""]
         for table in section.tables:
             lines += [*_markdown(table), ""]
         lines += [f"- {note}" for note in section.notes]
         lines.append("")
-    path.write_text("\n".join(lines).rstrip("\n") + "\n")
-    return [path, *written]
+    return lines, written
 
 
 def _markdown(table: Table) -> list[str]:

@@ -103,7 +103,7 @@ def _dni(chance: random.Random) -> str:
 
 
 def _cpf(chance: random.Random) -> str:
-    from stdnum.br import cpf  # noqa: PLC0415
+    from stdnum.br import cpf
 
     while True:
         body = _digits(chance, "#########")
@@ -113,7 +113,7 @@ def _cpf(chance: random.Random) -> str:
 
 
 def _cf(chance: random.Random) -> str:
-    from stdnum.it import codicefiscale  # noqa: PLC0415
+    from stdnum.it import codicefiscale
 
     body = f"{chance.choice(('RSSMRA', 'BNCLRA', 'VRDGPP'))}{chance.randrange(40, 99)}{chance.choice('ABCDEHLMPRST')}"
     body += f"{chance.randrange(1, 29):02d}{chance.choice(('H501', 'F205', 'L219'))}"

@@ -40,7 +40,7 @@ def hostile() -> list[str]:
     """Every look-alike to its end, and rows of chance digits and letters."""
     chance = random.Random(3)  # noqa: S311 - a test's texts
     texts = [(each * (HOSTILE_CHARACTERS // len(each) + 1))[:HOSTILE_CHARACTERS] for each in HOSTILE]
-    for alphabet in ("0123456789 ", "0123456789 -.()+/", "abcXYZ0123456789 "):
-        texts.append("".join(chance.choices(alphabet, k=HOSTILE_CHARACTERS)))
+    alphabets = ("0123456789 ", "0123456789 -.()+/", "abcXYZ0123456789 ")
+    texts += ["".join(chance.choices(alphabet, k=HOSTILE_CHARACTERS)) for alphabet in alphabets]
     texts.append(" ".join(f"4{chance.randrange(10**15):015d}" for _ in range(HOSTILE_CHARACTERS // 17)))
     return texts
