@@ -19,6 +19,7 @@ from staithe.kernel.events import (
     DocumentQuarantined,
     DocumentSanitized,
     DocumentSubmitted,
+    Erasure,
     Event,
     LineageStep,
     Outcome,
@@ -87,6 +88,7 @@ EXAMPLES: dict[str, Event] = {
         tenant_id=TenantId("harbour"), document_id=DocumentId("leave-policy"), document_version=7, access=ACCESS,
         retention_until=NOW_MS + 1, residency="eu", content_sha256=b"c" * 32, erased=True, chunk_count=2,
         occurred_at=NOW_MS,
+        erasure=Erasure(event_id="e", keys_event_id="k", completed_at=NOW_MS, rows_removed=4, secrets_destroyed=2),
     ),
     "sanitizations/recorded.v1": SanitizationRecorded(
         **IDENTITY, occurred_at=NOW_MS, record=b"{}", record_sha256=b"r" * 32, signature=b"s" * 64

@@ -7,23 +7,27 @@ from typing import Any
 import numpy as np
 import pytest
 
+from staithe.indexing.erasure import Eraser
 from staithe.indexing.policy import Step, step_for
 from staithe.indexing.stage import CURRENT_TOPIC, INDEXED_TOPIC, IndexingStage
 from staithe.kernel.content import chunks_digest
 from staithe.kernel.crypto.signing import Signer
-from staithe.kernel.errors import InvalidEvent, StaitheError, Unavailable
+from staithe.kernel.errors import AccessDenied, InvalidEvent, StaitheError, Unavailable
 from staithe.kernel.events import (
     AuditEvent,
     Chunk,
     ChunksEmbedded,
     DocumentCurrent,
     DocumentIndexed,
+    Erasure,
     Event,
     LineageStep,
 )
 from staithe.kernel.lineage import LineageAuthor, LineageVerifier, sha256
 from staithe.kernel.stream.settle import AUDIT_TOPIC, Emit
 from staithe.kernel.vocabulary import Access, Classification, DocumentId, Operation, TenantId, Tier
+from staithe.keys.wire import Shredded, Version
+from staithe.vectors.store.filters import Filter, document
 from staithe.vectors.store.rows import ChunkRow
 
 NOW_MS = 1_790_000_000_000
@@ -50,6 +54,7 @@ class FakeWorld:
         self.acts: list[tuple[Any, ...]] = []
         self.rows: list[ChunkRow] = []
         self.failures: dict[str, StaitheError] = {}
+        self.stored, self.left = 3, 0
 
     def upsert(self, rows: Sequence[ChunkRow]) -> None:
         self._act("upsert", len(rows))
@@ -57,6 +62,15 @@ class FakeWorld:
 
     def delete_document(self, tenant_id: TenantId, document_id: DocumentId, *, keep_version: int | None) -> None:
         self._act("delete", tenant_id, document_id, keep_version)
+        self.stored = self.left
+
+    def count(self, tree: Filter) -> int:
+        assert tree == document(TenantId("harbour"), DocumentId("leave"))
+        return self.stored
+
+    def shred(self, version: Version) -> Shredded:
+        self._act("shred", version.tenant_id, version.document_id, version.document_version)
+        return Shredded(document_version=version.document_version, shredded_at=NOW_MS, secrets=2, event_id="keys")
 
     def get(self, tenant_id: TenantId, document_id: DocumentId) -> DocumentCurrent | None:
         assert (tenant_id, document_id) == ("harbour", "leave")
@@ -106,7 +120,7 @@ def current(version: int, *, erased: bool = False) -> DocumentCurrent:
 
 def stage(world: FakeWorld) -> IndexingStage:
     return IndexingStage(
-        world, world, model_digest=MODEL, dimensions=2, clock=FakeClock(),
+        world, world, Eraser(world, world, FakeClock()), model_digest=MODEL, dimensions=2, clock=FakeClock(),
         verifier=LineageVerifier(expected=STAGES, keys=KEYS),
         author=LineageAuthor(service="indexing", code_version="indexing/1", signer=SIGNERS["indexing"]),
     )  # fmt: skip
@@ -189,13 +203,58 @@ def test_emitted_events_say_what_was_indexed() -> None:
 def test_erasure_deletes_every_version_and_writes_no_row() -> None:
     world = FakeWorld(current(5))
     emits = run(world, embedded(5, Operation.ERASE))
-    assert world.acts == [("delete", "harbour", "leave", None), ("apply", 5, True)]
-    erased = emits[0].event
+    assert world.acts == [
+        ("delete", "harbour", "leave", None), ("shred", "harbour", "leave", 5), ("apply", 5, True)
+    ]  # fmt: skip
+    erased, audit = emits[0].event, emits[2].event
     assert isinstance(erased, DocumentCurrent)
-    assert erased.erased
-    audit = emits[2].event
     assert isinstance(audit, AuditEvent)
-    assert audit.action == "document.erased"
+    assert erased.erased
+    assert erased.erasure == Erasure(
+        event_id=audit.event_id, keys_event_id="keys", completed_at=NOW_MS, rows_removed=3, secrets_destroyed=2
+    )
+    assert (audit.action, audit.attributes) == ("document.erased", {"row_count": "3", "secret_count": "2"})
+
+
+def test_erasure_done_again_gives_the_same_receipt_and_the_same_leaf() -> None:
+    world = FakeWorld(current(5))
+    first = run(world, embedded(6, Operation.ERASE))
+    done = first[0].event
+    assert isinstance(done, DocumentCurrent)
+    world.current = done
+    again = run(world, embedded(6, Operation.ERASE))
+    assert again[0].event == done
+    assert again[2].event == first[2].event
+    assert [name for name, *_ in world.acts].count("shred") == 2, "it is done again all the same"
+
+
+def test_later_erasure_has_a_receipt_of_its_own() -> None:
+    world = FakeWorld()
+    world.current = run(world, embedded(6, Operation.ERASE))[0].event  # type: ignore[assignment]
+    later = run(world, embedded(7, Operation.ERASE))[0].event
+    assert isinstance(later, DocumentCurrent)
+    assert later.erasure is not None
+    assert world.current is not None
+    assert later.erasure != world.current.erasure
+    assert later.erasure.rows_removed == 0
+
+
+def test_erasure_that_leaves_rows_is_not_called_done() -> None:
+    world = FakeWorld(current(5))
+    world.left = 1
+    with pytest.raises(Unavailable) as refusal:
+        run(world, embedded(6, Operation.ERASE))
+    assert refusal.value.reason_code == "ERASURE_INCOMPLETE"
+    assert [name for name, *_ in world.acts] == ["delete"]
+
+
+@pytest.mark.parametrize("failure", [Unavailable("the key service does not answer"), AccessDenied("no such right")])
+def test_erasure_is_not_called_done_while_secrets_are_left(failure: StaitheError) -> None:
+    world = FakeWorld(current(5))
+    world.failures["shred"] = failure
+    with pytest.raises(type(failure)):
+        run(world, embedded(6, Operation.ERASE))
+    assert "apply" not in [name for name, *_ in world.acts]
 
 
 @pytest.mark.parametrize("known", [current(6), current(5, erased=True), current(6, erased=True)])

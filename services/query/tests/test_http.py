@@ -11,7 +11,7 @@ import pytest
 
 from staithe.kernel.content import chunk_digest
 from staithe.kernel.errors import AccessDenied, Unavailable
-from staithe.kernel.events import Outcome, document_subject
+from staithe.kernel.events import Erasure, Outcome, document_subject
 from staithe.kernel.provenance import BY_TIER, CitedPassage, quote_digest, spell_chunks, spell_citations
 from staithe.kernel.vocabulary import DocumentId, Operation, TenantId
 
@@ -275,7 +275,7 @@ async def test_erasure_is_published_above_the_current_version(world: Any, client
     response = await client.delete(LEAVE, headers=bearer("alice"))
     [event] = world.publisher.submitted()
     assert response.status == 202
-    assert response.headers["Location"] == LEAVE
+    assert response.headers["Location"] == LEAVE + "/erasure"
     assert (await response.json())["document_version"] == event.document_version == NOW_MS
     assert event.operation is Operation.ERASE
     assert [topic for topic, _ in world.publisher.accepted] == ["audit.events.v1", "documents.submitted.v1"]
@@ -320,3 +320,44 @@ async def test_unknown_method_is_refused(client: Any, bearer: Bearer) -> None:
 async def test_stranger_is_refused_even_when_the_log_fails_in_an_unknown_way(world: Any, client: Any) -> None:
     world.publisher.failures["audit.events.v1"] = OSError("not one of ours")
     assert (await client.get(LEAVE)).status == 401
+
+
+async def test_receipt_says_what_went_and_what_it_does_not_cover(world: Any, client: Any, bearer: Bearer) -> None:
+    current = world.add(TEXT)
+    response = await client.get(LEAVE + "/erasure", headers=bearer("alice"))
+    assert (await response.json())["status"] == "not_erased"
+    done = Erasure(event_id="a", keys_event_id="k", completed_at=7, rows_removed=3, secrets_destroyed=2)
+    world.current.documents["harbour", "leave"] = replace(current, erased=True, document_version=9, erasure=done)
+    receipt = await (await client.get(LEAVE + "/erasure", headers=bearer("alice"))).json()
+    assert receipt.pop("not_covered")
+    assert receipt == {
+        "document_id": "leave", "document_version": 9, "status": "erased", "completed_at": 7, "rows_removed": 3,
+        "secrets_destroyed": 2, "audit_event_id": "a", "keys_audit_event_id": "k",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("labels", [{"tier": 3}, {"groups": ["hr"]}, {"tenant": "millrace"}])
+async def test_receipt_of_a_document_that_was_hidden_stays_hidden(
+    world: Any, client: Any, bearer: Bearer, labels: dict[str, Any]
+) -> None:
+    world.add(TEXT, erased=True, **labels)
+    response = await client.get(LEAVE + "/erasure", headers=bearer("alice"))
+    assert response.status == 404
+    assert (await client.get(LEAVE + "/erasure", headers=bearer("reader"))).status == 403
+
+
+async def test_key_service_that_is_down_is_503_and_tells_nothing(world: Any, client: Any, bearer: Bearer) -> None:
+    world.add(TEXT)
+    world.opener.failure = Unavailable("the key service does not answer", reason_code="KEYS_UNAVAILABLE")
+    for path, body in ((SEARCH, {"question": "leave"}), (ANSWERS, {"question": "leave"})):
+        response = await client.post(path, json=body, headers=bearer("alice"))
+        assert response.status == 503
+        assert "leave" not in await response.text()
+
+
+async def test_search_asks_for_all_keys_at_once(world: Any, client: Any, bearer: Bearer) -> None:
+    for number in range(5):
+        world.add(f"{TEXT} {number}", document=f"d{number}")
+    response = await client.post(SEARCH, json={"question": "leave", "limit": 5}, headers=bearer("alice"))
+    assert len((await response.json())["results"]) == 5
+    assert world.opener.prepared == [5]

@@ -145,6 +145,17 @@ class DocumentIndexed(DocumentEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """What an erasure removed; `event_id` and `keys_event_id` are of the audit events of index and key service."""
+
+    event_id: str
+    keys_event_id: str
+    completed_at: int
+    rows_removed: int
+    secrets_destroyed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentCurrent:
     """`documents.current.v1`: the authority on what may be served about one document."""
 
@@ -158,6 +169,7 @@ class DocumentCurrent:
     erased: bool
     chunk_count: int
     occurred_at: int
+    erasure: Erasure | None = None
 
     @property
     def key(self) -> bytes:

@@ -75,6 +75,7 @@ ATTRIBUTES: Final[Mapping[str, Pattern[str]]] = {
     "residency": re.compile(r"[a-z]{2,8}"),
     "results": _NUMBER,
     "retention_until": _NUMBER,
+    "row_count": _NUMBER,
     "schema_id": _NUMBER,
     "score_permille": _NUMBER,
     "secret_count": _NUMBER,

@@ -90,6 +90,7 @@ class EmbeddingStage:
 
     def _open(self, event: DocumentSanitized) -> Readable:
         if event.operation is Operation.ERASE:
+            self._opener.forget(event.tenant_id, event.document_id)
             return NOTHING_TO_READ
         context = SealContext(SANITIZED_PURPOSE, event.tenant_id, event.document_id, event.document_version)
         try:

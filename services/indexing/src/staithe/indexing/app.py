@@ -2,6 +2,7 @@
 
 import asyncio
 
+from staithe.indexing.erasure import Eraser
 from staithe.indexing.settings import IndexingSettings
 from staithe.indexing.stage import CURRENT_TOPIC, IndexingStage
 from staithe.kernel.crypto.sealing import KeyringSealer
@@ -63,7 +64,7 @@ def build(runtime: Runtime, settings: IndexingSettings) -> Application:
     writer = MilvusIndexWriter(MilvusConnection(settings.milvus_address()), digest, clock=runtime.clock)
     table = CurrentTable(KafkaAccess.of(SERVICE, settings), codec, topic=CURRENT_TOPIC, logger=runtime.logger)
     stage = IndexingStage(
-        writer, table, model_digest=digest, dimensions=DIMENSIONS,
+        writer, table, Eraser(writer, keys, runtime.clock), model_digest=digest, dimensions=DIMENSIONS,
         verifier=LineageVerifier(
             expected=("ingestion", "sanitization", "embedding"), keys=load_trusted_keys(settings.trust_file)
         ),

@@ -6,16 +6,18 @@ between leaves rows that no reader shows, and the next attempt writes the same o
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
+from staithe.indexing.erasure import Eraser
 from staithe.indexing.policy import Step, step_for
 from staithe.kernel.audit_events import AuditAuthor
 from staithe.kernel.clock import Clock
 from staithe.kernel.content import chunks_digest
 from staithe.kernel.errors import InvalidEvent
-from staithe.kernel.events import ChunksEmbedded, DocumentCurrent, DocumentIndexed, Event
+from staithe.kernel.events import AuditEvent, ChunksEmbedded, DocumentCurrent, DocumentIndexed, Erasure, Event
 from staithe.kernel.ids import new_event_id
 from staithe.kernel.lineage import LineageAuthor, LineageVerifier
 from staithe.kernel.stream.settle import AUDIT_TOPIC, Emit
@@ -36,7 +38,7 @@ class IndexWriter(Protocol):
         ...
 
     def delete_document(self, tenant_id: TenantId, document_id: DocumentId, *, keep_version: int | None) -> None:
-        """Remove the document's rows of versions before `keep_version`, or all when it is None; raises Unavailable."""
+        """Remove the document's rows of versions before `keep_version`; raises Unavailable."""
         ...
 
 
@@ -54,10 +56,10 @@ class IndexingStage:
     """chunks.embedded.v1 → Milvus, documents.current.v1 and documents.indexed.v1."""
 
     def __init__(
-        self, writer: IndexWriter, current: KnownCurrent, *, model_digest: bytes, dimensions: int,
+        self, writer: IndexWriter, current: KnownCurrent, eraser: Eraser, *, model_digest: bytes, dimensions: int,
         verifier: LineageVerifier, author: LineageAuthor, clock: Clock,
     ) -> None:  # fmt: skip
-        self._writer, self._current = writer, current
+        self._writer, self._current, self._eraser = writer, current, eraser
         self._model_digest, self._dimensions = model_digest, dimensions
         self._verifier, self._author, self._clock = verifier, author, clock
         self._audit = AuditAuthor("indexing", clock)
@@ -73,22 +75,35 @@ class IndexingStage:
         step = step_for(event, known)
         if step is Step.SKIP:
             return [Emit(AUDIT_TOPIC, self._audited("document.superseded", event, digest, headers))]
-        if step is Step.WRITE:
-            self._writer.upsert([self._row(event, ordinal) for ordinal in range(len(event.chunks))])
-        if known is not None or step is Step.ERASE:
-            # A document seen for the first time has no older rows, and a deletion costs five times its insertion.
-            keep = event.document_version if step is Step.WRITE else None
-            self._writer.delete_document(event.tenant_id, event.document_id, keep_version=keep)
-        current = self._current_event(event, erased=step is Step.ERASE)
+        erasure = self._eraser.erase(event, known) if step is Step.ERASE else None
+        if erasure is None:
+            self._write(event, is_new=known is None)
+            audit = self._audited("document.indexed", event, digest, headers)
+        else:
+            audit = self._audited_erasure(event, erasure, digest, headers)
+        current = self._current_event(event, erasure)
         self._current.apply(current)
-        action = "document.indexed" if step is Step.WRITE else "document.erased"
         return [
             Emit(CURRENT_TOPIC, current),
             Emit(INDEXED_TOPIC, self._indexed_event(event, digest)),
-            Emit(AUDIT_TOPIC, self._audited(action, event, digest, headers)),
+            Emit(AUDIT_TOPIC, audit),
         ]
 
-    def _audited(self, action: str, event: ChunksEmbedded, digest: bytes, headers: Headers) -> Event:
+    def _write(self, event: ChunksEmbedded, *, is_new: bool) -> None:
+        self._writer.upsert([self._row(event, ordinal) for ordinal in range(len(event.chunks))])
+        if not is_new:
+            # A document seen for the first time has no older rows, and a deletion costs five times its insertion.
+            self._writer.delete_document(event.tenant_id, event.document_id, keep_version=event.document_version)
+
+    def _audited_erasure(self, event: ChunksEmbedded, erasure: Erasure, digest: bytes, headers: Headers) -> AuditEvent:
+        """Under the receipt's id and time: however often the erasure is done, the log has one leaf."""
+        audit = self._audit.about_document(
+            "document.erased", event, input_sha256=digest, output_sha256=digest, traceparent=traceparent_of(headers),
+            attributes={"row_count": str(erasure.rows_removed), "secret_count": str(erasure.secrets_destroyed)},
+        )  # fmt: skip
+        return replace(audit, event_id=erasure.event_id, occurred_at=erasure.completed_at)
+
+    def _audited(self, action: str, event: ChunksEmbedded, digest: bytes, headers: Headers) -> AuditEvent:
         return self._audit.about_document(
             action, event, input_sha256=digest, output_sha256=digest, traceparent=traceparent_of(headers),
             attributes={"chunk_count": str(len(event.chunks)), "model_digest": event.model_digest.hex()},
@@ -107,12 +122,12 @@ class IndexingStage:
         )  # fmt: skip
 
     @staticmethod
-    def _current_event(event: ChunksEmbedded, *, erased: bool) -> DocumentCurrent:
+    def _current_event(event: ChunksEmbedded, erasure: Erasure | None) -> DocumentCurrent:
         return DocumentCurrent(
             tenant_id=event.tenant_id, document_id=event.document_id, document_version=event.document_version,
             access=event.access, retention_until=event.retention_until, residency=event.residency,
-            content_sha256=event.content_sha256, erased=erased, chunk_count=len(event.chunks),
-            occurred_at=event.occurred_at,
+            content_sha256=event.content_sha256, erased=erasure is not None, chunk_count=len(event.chunks),
+            occurred_at=event.occurred_at, erasure=erasure,
         )  # fmt: skip
 
     def _indexed_event(self, event: ChunksEmbedded, digest: bytes) -> DocumentIndexed:

@@ -9,6 +9,16 @@ from staithe.query.policy import erasure_version
 
 SUBMITTED_TOPIC: Final = "documents.submitted.v1"
 
+NOT_COVERED: Final = (
+    "Content that a source wrote to documents.submitted.v1 by itself, in clear: until the topic's retention ends.",
+    "Vectors and hashes of the text in files and backups of the vector store: until it compacts them and they expire.",
+    "Copies of the key store from before: until the tenant's key is rotated and no copy of the old one is left.",
+    "Keys in the memory of services: readers drop them when they hear of the erasure, at the latest after 5 minutes.",
+    "Records of this document that were refused after the erasure: until they are dropped or it is erased again.",
+    "Whatever callers and sources copied out before.",
+)
+"""What an erasure does not reach, and how long that stays."""
+
 
 def erasure_of(current: DocumentCurrent, *, now_ms: int) -> DocumentSubmitted:
     """The event that asks for the erasure of `current`'s document and every version up to now."""

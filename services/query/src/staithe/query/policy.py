@@ -69,6 +69,15 @@ def refuse_erasure(caller: Caller, current: DocumentCurrent | None, *, now_ms: i
     return refusal
 
 
+def refuse_receipt(caller: Caller, current: DocumentCurrent | None) -> Refusal | None:
+    """Why `caller`, who has the scope, may not be shown what was erased; the labels of the erasure decide."""
+    if current is None:
+        return Refusal.ABSENT
+    if current.tenant_id != caller.tenant_id:
+        return Refusal.OTHER_TENANT
+    return None if caller.may_see(current.tenant_id, current.access) else Refusal.NOT_PERMITTED
+
+
 def erasure_version(current: DocumentCurrent, *, now_ms: int) -> int:
     """The version an erasure takes: above the current one even when its source's clock runs ahead."""
     return max(now_ms, current.document_version + 1)

@@ -18,7 +18,7 @@ from staithe.kernel.telemetry import Metrics
 from staithe.kernel.vocabulary import DocumentId
 from staithe.query import limits
 from staithe.query.answer import Answer, Passage, candidates, compose, shortlist
-from staithe.query.policy import Refusal, refuse_chunk, refuse_document, refuse_erasure
+from staithe.query.policy import Refusal, refuse_chunk, refuse_document, refuse_erasure, refuse_receipt
 from staithe.query.ports import ChunkIndex, ChunkOpener, CurrentDocuments, TextEncoder, Vector
 from staithe.query.reading import Piece, open_chunk, prepare_chunks, stitch, whole_text
 from staithe.query.worker import BoundedWorker
@@ -117,6 +117,14 @@ class QueryStage:
         """The document to erase; raises Hidden as `document` does, except that an expired one may be erased."""
         current = self._current.get(caller.tenant_id, document_id)
         refusal = refuse_erasure(caller, current, now_ms=self._clock.now_ms())
+        if refusal is not None or current is None:
+            raise Hidden(refusal or Refusal.ABSENT)
+        return current
+
+    def erasure(self, caller: Caller, document_id: DocumentId) -> DocumentCurrent:
+        """The document with what its erasure left; raises Hidden for whoever could not see it while it was there."""
+        current = self._current.get(caller.tenant_id, document_id)
+        refusal = refuse_receipt(caller, current)
         if refusal is not None or current is None:
             raise Hidden(refusal or Refusal.ABSENT)
         return current

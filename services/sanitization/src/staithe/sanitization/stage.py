@@ -125,6 +125,7 @@ class SanitizationStage:
 
     def _open(self, event: DocumentIngested) -> Readable:
         if event.operation is Operation.ERASE:
+            self._opener.forget(event.tenant_id, event.document_id)
             return NOTHING_TO_READ
         try:
             return Readable.decode(self._opener.open(_context("document", event), event.sealed_text))

@@ -5,6 +5,7 @@ import typer
 from staithe.cli import document_verbs, stack_verbs
 from staithe.cli.audit_verbs import audit
 from staithe.cli.dlq_verbs import dlq
+from staithe.cli.keys_verbs import keys
 from staithe.cli.policy_verbs import policy
 from staithe.cli.quarantine_verbs import quarantine
 from staithe.cli.scan_verbs import scan
@@ -25,6 +26,7 @@ for _verb in (
 app.add_typer(audit, name="audit")
 app.add_typer(dlq, name="dlq")
 app.add_typer(policy, name="policy")
+app.add_typer(keys, name="keys")
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(topology, name="topology")
 

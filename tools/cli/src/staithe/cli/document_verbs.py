@@ -1,5 +1,6 @@
 """publish, erase, ask, search, token: documents in, documents out, questions answered."""
 
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from staithe.cli.local import LocalStack, Who
 from staithe.cli.manifest import Labels, documents_in
 from staithe.cli.publish import publish as publish_documents
 from staithe.cli.publish import wait_settled
-from staithe.cli.show import answer_panel, fates_table, results_table
+from staithe.cli.show import answer_panel, erasure_panel, fates_table, results_table
 from staithe.cli.stack_verbs import JsonOption
 from staithe.kernel.errors import ConfigurationError, Unavailable
 from staithe.kernel.vocabulary import Access, Classification, Tier, access_groups
@@ -24,6 +25,8 @@ TierOption = Annotated[int, typer.Option(min=1, max=3, help="1 office, 2 analyti
 Groups = Annotated[list[str] | None, typer.Option("--group", help="Group; repeat for several.")]
 Question = Annotated[str, typer.Argument(help="In plain words.")]
 SETTLE_SECONDS = 120.0
+RECEIPT_SECONDS = 10.0
+RECEIPT_POLL_SECONDS = 0.1
 
 
 @guarded
@@ -79,22 +82,33 @@ def erase(
     group: Groups = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Erase a document: it stops answering at once and its rows leave the index."""
+    """Erase a document: it stops answering at once, its rows leave the index, and its secrets are destroyed."""
     stack = LocalStack()
     observer = stack.fates()
     who = Who(tenant, tier, tuple(group or ()))
-    accepted = Api(stack, "query", who).call("DELETE", f"/v1/documents/{document_id}")
+    api = Api(stack, "query", who)
+    accepted = api.call("DELETE", f"/v1/documents/{document_id}")
     version = (DocumentKey(tenant, document_id), int(accepted["document_version"]))
     fates = wait_settled(observer, [version], timeout_seconds=SETTLE_SECONDS, settled=lambda _: None)
     observer.close()
     erased = fates[version] is Fate.ERASED
+    receipt = _receipt(api, document_id, version[1]) if erased else None
     if as_json:
-        print_json({**accepted, "erased": erased})
+        print_json({**accepted, "erased": receipt is not None, "receipt": receipt})
     else:
-        out.print(
-            f"[green]✓[/] {document_id} is erased from the index" if erased else "[red]✗ not confirmed in time[/]"
-        )
-    raise typer.Exit(0 if erased else EXIT_FAILED)
+        out.print("[red]✗ not confirmed in time[/]" if receipt is None else erasure_panel(receipt))
+    raise typer.Exit(EXIT_FAILED if receipt is None else 0)
+
+
+def _receipt(api: Api, document_id: str, version: int) -> dict[str, Any] | None:
+    """The receipt of this erasure; query may learn of it a moment after its index event."""
+    deadline = time.monotonic() + RECEIPT_SECONDS
+    while time.monotonic() < deadline:
+        receipt = api.call("GET", f"/v1/documents/{document_id}/erasure")
+        if receipt["status"] == "erased" and receipt["document_version"] >= version:
+            return receipt
+        time.sleep(RECEIPT_POLL_SECONDS)
+    return None
 
 
 @guarded

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Group
@@ -31,6 +32,23 @@ def answer_panel(question: str, answer: Mapping[str, Any]) -> Panel:
         border_style="cyan",
         padding=(1, 2),
     )
+
+
+def erasure_panel(receipt: Mapping[str, Any]) -> Panel:
+    """The receipt of an erasure: what went, and what it does not cover."""
+    when = datetime.fromtimestamp(receipt["completed_at"] / 1000, UTC).isoformat(timespec="milliseconds")
+    lines = [
+        Text(f"every version up to {receipt['document_version']}, {when}", style="bold"),
+        Text(f"{receipt['rows_removed']} rows removed from the index, none left"),
+        Text(
+            f"{receipt['secrets_destroyed']} secrets destroyed: no sealed copy on any topic, in quarantine, among the"
+        ),
+        Text("dead letters or in a backup opens any more"),
+        Text(f"audit log: {receipt['audit_event_id']}, {receipt['keys_audit_event_id']}", style="cyan"),
+        Text("\nnot covered", style="yellow"),
+        *(Text(f"· {each}") for each in receipt["not_covered"]),
+    ]
+    return Panel(Group(*lines), title=Text(f"{receipt['document_id']} is erased"), border_style="green", padding=(1, 2))
 
 
 def results_table(results: Sequence[Mapping[str, Any]]) -> Table:

@@ -84,6 +84,10 @@ class Opener(Protocol):
         """
         ...
 
+    def forget(self, tenant_id: str, document_id: str) -> None:
+        """Drop what is in memory of the keys of a document that is being erased."""
+        ...
+
 
 def seal_under(key_id: bytes, public_key: bytes, context: SealContext, plaintext: bytes) -> bytes:
     """`plaintext` under a version's key; OVERHEAD_BYTES longer."""
@@ -148,6 +152,9 @@ class KeyringOpener:
         if key is None or sealed[:1] != KEYRING:
             raise Integrity("no key opens this blob", reason_code="SEAL_KEY_MISSING")
         return _decrypt(key, context, sealed[1:])
+
+    def forget(self, tenant_id: str, document_id: str) -> None:
+        """Nothing: these keys are of no document."""
 
 
 def _decrypt(key: X25519PrivateKey, context: SealContext, encrypted: bytes) -> bytes:

@@ -19,6 +19,7 @@ from staithe.query.http.models import (
     DocumentResponse,
     ErasureResponse,
     SearchRequest,
+    erasure_receipt,
 )  # fmt: skip
 from staithe.query.http.operations import VERSION_HEADER
 from staithe.query.http.recorded import RecordedQueries, Told, as_json, traceparent_of
@@ -104,8 +105,18 @@ class Handlers:
         body = as_json(
             ErasureResponse(document_id=event.document_id, document_version=event.document_version, status="accepted")
         )
-        location = f"/v1/documents/{quote(event.document_id, safe='')}"
+        location = f"/v1/documents/{quote(event.document_id, safe='')}/erasure"
         return _answer(body, status=202, headers={"Location": location})
+
+    async def erasure(self, request: web.Request) -> web.Response:
+        caller = require_scope(request, SCOPE_ERASE)
+        require_accepts(request, JSON)
+        current = self._stage.erasure(caller, _document_id(request))
+        await self._trail.record_document(
+            "document.erasure_inspected", (current.tenant_id, current.document_id), caller=caller,
+            document_version=current.document_version, traceparent=traceparent_of(request),
+        )  # fmt: skip
+        return _answer(as_json(erasure_receipt(current)))
 
 
 def _document_id(request: web.Request) -> DocumentId:

@@ -4,7 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from staithe.kernel.events import DocumentCurrent
 from staithe.query.answer import Answer, Citation
+from staithe.query.erasure import NOT_COVERED
 from staithe.query.limits import QUESTION_CHARACTERS_MAX, RESULTS_DEFAULT, RESULTS_MAX, SENTENCES_CITED_MAX
 from staithe.query.question import as_question
 from staithe.query.stage import Found
@@ -147,6 +149,22 @@ class ErasureResponse(Strict):
     status: Literal["accepted"]
 
 
+class ErasureReceipt(Strict):
+    """What an erasure removed, and what it does not cover; nulls while the document is not erased."""
+
+    document_id: str
+    document_version: int = Field(description="Every version up to this one is erased; not erased: the current one.")
+    status: Literal["erased", "not_erased"]
+    completed_at: int | None = Field(description="Milliseconds since the epoch.")
+    rows_removed: int | None = Field(description="Rows of the index that were found and deleted; none was left.")
+    secrets_destroyed: int | None = Field(
+        description="Secrets that every sealed copy needs: on the topics, in quarantine, dead letters and backups."
+    )
+    audit_event_id: str | None = Field(description="The leaf `document.erased` of the audit log.")
+    keys_audit_event_id: str | None = Field(description="The leaf `keys.shredded`.")
+    not_covered: list[str]
+
+
 class FieldFault(Strict):
     """What is wrong with one field; never its value."""
 
@@ -224,4 +242,16 @@ def answer_citation(citation: Citation) -> AnswerCitation:
         title=citation.title, name=citation.name,
         span=Span(start=citation.start, end=citation.end), quote=citation.quote,
         quote_sha256=citation.quote_sha256.hex(), score=citation.score,
+    )  # fmt: skip
+
+
+def erasure_receipt(current: DocumentCurrent) -> ErasureReceipt:
+    """What the document's erasure left behind."""
+    done = current.erasure
+    return ErasureReceipt(
+        document_id=current.document_id, document_version=current.document_version,
+        status="erased" if current.erased else "not_erased",
+        completed_at=done.completed_at if done else None, rows_removed=done.rows_removed if done else None,
+        secrets_destroyed=done.secrets_destroyed if done else None, audit_event_id=done.event_id if done else None,
+        keys_audit_event_id=done.keys_event_id if done else None, not_covered=list(NOT_COVERED),
     )  # fmt: skip

@@ -64,6 +64,10 @@ OPERATIONS: Final = (
         absent=True,
     ),
     Operation(
+        name="erasure", method="GET", path="/v1/documents/{document_id}/erasure", scope=SCOPE_ERASE,
+        summary="The receipt of a document's erasure.", absent=True, response=models.ErasureReceipt,
+    ),
+    Operation(
         name="evidence", method="GET", path="/v1/evidence/{answer_id}", scope=f"{SCOPE_SEARCH}` or `{SCOPE_AUDIT}",
         summary="The evidence of an answer: for the caller who got it, or with the scope `audit` for the whole tenant.",
         response=models.EvidenceResponse, absent=True, late=True,
