@@ -82,7 +82,10 @@ class Checker:
     def observer(self) -> FateObserver:
         """One observer of every ending since the stack began."""
         if self._observer is None:
-            self._observer = self.local.fates(from_beginning=True)
+            self._observer = FateObserver(
+                self.local.access(OPERATOR), self.local.topology, self.codec, self.local.operator_opener(),
+                from_beginning=True,
+            )  # fmt: skip
         return self._observer
 
     def fates(self, versions: list[Version], seconds: float = SETTLE_SECONDS_MAX) -> dict[Version, Fate | None]:

@@ -85,7 +85,7 @@ class LocalStack:
 
     def keys(self, principal: str = OPERATOR) -> KeyServiceClient:
         """The key service, as a principal of the stack."""
-        return KeyServiceClient(key_service(self.paths, self.ports, principal))
+        return KeyServiceClient(key_service(self.paths, self.ports, principal), keep_alive=False)
 
     def operator_opener(self) -> VersionOpener:
         """Opens what is sealed to the operator: quarantine, dead letters, records that name no document."""

@@ -22,9 +22,13 @@ class KeyServiceClient:
     when our certificate does not have the right, and InvalidEvent when the request can never be served.
     """
 
-    def __init__(self, address: KeyServiceAddress) -> None:
+    def __init__(self, address: KeyServiceAddress, *, keep_alive: bool = True) -> None:
+        """`keep_alive` holds connections open between requests, until `close`; a command that asks once need not."""
         context = client_context(address.ca_file, address.certificate_file, address.private_key_file)
-        self._client = httpx2.Client(base_url=address.url, verify=context, timeout=CLIENT_SECONDS_MAX, trust_env=False)
+        self._client = httpx2.Client(
+            base_url=address.url, verify=context, timeout=CLIENT_SECONDS_MAX, trust_env=False,
+            limits=httpx2.Limits(max_keepalive_connections=None if keep_alive else 0),
+        )  # fmt: skip
 
     def public_keys(self, purpose: str, versions: Sequence[wire.Version]) -> Sequence[wire.PublicKey]:
         """In the order of `versions`, of which there are at most KEYS_PER_REQUEST_MAX."""
