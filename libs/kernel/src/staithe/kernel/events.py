@@ -50,7 +50,7 @@ class DocumentSubmitted:
     name: str = ""
     content_type: str = ""
     content: bytes = b""
-    sealed_content: bytes = b""
+    sealed_content: bytes | None = None
 
     @property
     def key(self) -> bytes:

@@ -34,7 +34,7 @@ def opened(event: DocumentSubmitted, opener: Opener) -> DocumentSubmitted:
         body = opener.open(_context(event), event.sealed_content)
         length = int.from_bytes(body[:_LENGTH_BYTES], "big")
         name, content = body[_LENGTH_BYTES : _LENGTH_BYTES + length], body[_LENGTH_BYTES + length :]
-        return replace(event, name=name.decode(), content=content, sealed_content=b"")
+        return replace(event, name=name.decode(), content=content, sealed_content=None)
     except (Integrity, UnicodeDecodeError) as error:
         raise InvalidEvent("the sealed content does not open", reason_code="SEAL_BROKEN") from error
 
