@@ -92,6 +92,9 @@ lock: $(STAMP) ## Resolve dependencies anew into requirements/ (needs uv)
 train-names: $(TRAIN_LIBRARIES)/.installed ## Train the model of names anew (minutes); its digest belongs in models/__init__.py
 	@$(TRAIN) tools/train/names/train.py $(MODELS)/names.npz
 
+train-injection: $(TRAIN_LIBRARIES)/.installed ## Train the model of prompt injections anew (a minute)
+	@$(TRAIN) tools/train/injection/train.py $(MODELS)/injection.npz $(MODELS)/names.npz
+
 $(TRAIN_LIBRARIES)/.installed: requirements/train-names.txt $(STAMP)
 	@$(BIN)/pip install --quiet --no-deps --require-hashes --no-compile --upgrade --target $(@D) -r requirements/train-names.txt
 	@touch $@

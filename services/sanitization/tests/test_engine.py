@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from staithe.kernel.vocabulary import Tier
 from staithe.sanitization.detect import Detector, Finding
+from staithe.sanitization.detect.injection import InjectionScorer
 from staithe.sanitization.engine import Engine, SafeText
-from staithe.sanitization.instructions import injection_score
 from staithe.sanitization.policy import DocumentLabels, Policy
 from staithe.sanitization.pseudonyms import PSEUDONYM, PseudonymKeys
 
 # ruff: noqa: RUF001 - look-alikes are the point
 
+SCORER = InjectionScorer()
 KEYS = PseudonymKeys(b"k" * 32)
 LABELS = DocumentLabels("harbour", tier=Tier.OFFICE)
 EMAIL, CARD, PHONE, IBAN = (
@@ -45,7 +46,7 @@ class FakeDetector:
 def engine(*rules: dict[str, Any], detector: Any = None) -> Engine:
     named = [{"id": f"rule-{number}", **rule} for number, rule in enumerate(rules)]
     policy = Policy.model_validate({"version": 1, "name": "test", "entities": named})
-    return Engine(policy, detector=detector or DETECTOR, injection_score=injection_score, pseudonyms=KEYS)
+    return Engine(policy, detector=detector or DETECTOR, injection_score=SCORER.score, pseudonyms=KEYS)
 
 
 DETECTOR = Detector(names=False)

@@ -14,6 +14,7 @@ from stage_samples import (
     OWN_OPENER,
     POLICY,
     PSEUDONYMS,
+    SCORER,
     SIGNERS,
     TO_SANITIZATION,
     decide,
@@ -40,7 +41,6 @@ from staithe.kernel.stream.settle import AUDIT_TOPIC, Emit
 from staithe.kernel.vocabulary import Access, Classification, Operation, Tier
 from staithe.sanitization.detect import Detector, Finding
 from staithe.sanitization.engine import Engine
-from staithe.sanitization.instructions import injection_score
 from staithe.sanitization.policy_file import parse_policy
 from staithe.sanitization.quarantine import HELD_TOPIC
 from staithe.sanitization.record import signed_bytes
@@ -209,7 +209,7 @@ class BrokenDetector:
 
 
 def broken(error: Exception) -> Engine:
-    return Engine(POLICY, detector=BrokenDetector(error), injection_score=injection_score, pseudonyms=PSEUDONYMS)
+    return Engine(POLICY, detector=BrokenDetector(error), injection_score=SCORER.score, pseudonyms=PSEUDONYMS)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("x"), MemoryError(), FileNotFoundError("model"), RecursionError()])
@@ -256,7 +256,7 @@ entities: [{id: no-cards, entities: [CARD], action: block, reason_code: CARD_FOU
     engine = Engine(
         parse_policy(policy.encode(), "test"),
         detector=Detector(),
-        injection_score=injection_score,
+        injection_score=SCORER.score,
         pseudonyms=PSEUDONYMS,
     )
     with pytest.raises(InvalidEvent) as refusal:

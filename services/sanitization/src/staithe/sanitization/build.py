@@ -3,8 +3,8 @@
 from typing import Final
 
 from staithe.sanitization.detect import Detector
+from staithe.sanitization.detect.injection import InjectionScorer
 from staithe.sanitization.engine import Engine, Pseudonyms
-from staithe.sanitization.instructions import injection_score
 from staithe.sanitization.policy import Policy
 from staithe.sanitization.pseudonyms import PseudonymKeys
 
@@ -17,7 +17,7 @@ def engine_for(policy: Policy, pseudonyms: Pseudonyms) -> Engine:
 
     Raises Integrity when a detector's model is missing or is not the released one.
     """
-    return Engine(policy, detector=Detector(), injection_score=injection_score, pseudonyms=pseudonyms)
+    return Engine(policy, detector=Detector(), injection_score=InjectionScorer().score, pseudonyms=pseudonyms)
 
 
 def masking_engine() -> Engine:

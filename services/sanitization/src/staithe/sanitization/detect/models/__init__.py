@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from staithe.kernel.errors import Integrity
 
-NAMES_SHA256: Final = "8c7bc1b77098d442fd05fab1f35b421cbc545b11d6cb8bb314415d5a41593a6a"
+NAMES_SHA256: Final = "fd13a5ee2d205242a7283a804012a0064889368600d06c27ae1b4039e6048c87"
+INJECTION_SHA256: Final = "444e2439031c55545cf20909dd477a54f3de0baee5ce0f93f399f0fea1824687"
 
 
 def arrays(content: bytes, sha256: str, *, name: str, bytes_max: int) -> dict[str, NDArray[Any]]:
