@@ -154,10 +154,11 @@ class Checker:
         assert dict(stored) == wanted
 
     def assert_nothing_indexed_twice(self) -> None:
-        """`documents.indexed.v1` has one event for each version, and one for each event id."""
+        """`documents.indexed.v1` has one event for each version and operation, and one for each event id."""
         events = [event for event in self.read("documents.indexed.v1") if isinstance(event, DocumentIndexed)]
-        versions = Counter((each.tenant_id, each.document_id, each.document_version) for each in events)
-        assert [version for version, count in versions.items() if count > 1] == []
+        ended = Counter((each.tenant_id, each.document_id, each.document_version, each.operation) for each in events)
+        twice = [each for each, count in ended.items() if count > 1]
+        assert twice == [], f"indexed or erased more than once: {twice}"
         assert len({each.event_id for each in events}) == len(events)
 
     def entries(self) -> list[AuditEvent]:
