@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from staithe.kernel.content import Readable
 from staithe.query import lexical
 from staithe.query.answer import Passage, candidates, compose, shortlist
-from staithe.query.limits import SENTENCE_CHARACTERS_MAX, SENTENCES_CITED_MAX, SENTENCES_ENCODED_MAX
+from staithe.query.expected import expected
+from staithe.query.limits import (
+    QUESTION_CHARACTERS_MAX,
+    SENTENCE_CHARACTERS_MAX,
+    SENTENCES_CITED_MAX,
+    SENTENCES_ENCODED_MAX,
+)
 from staithe.query.sentences import split_sentences
 
 
@@ -72,11 +78,39 @@ def test_thousands_separators_do_not_matter() -> None:
     assert lexical.content_words("2,140") == lexical.content_words("2140")
 
 
-def test_question_for_a_figure_is_recognised() -> None:
-    assert lexical.asks_for_number("How much is the desk?")
-    assert not lexical.asks_for_number("Who runs the office?")
-    assert lexical.has_number("by 31 March")
-    assert not lexical.has_number("in due course")
+@pytest.mark.parametrize(
+    ("question", "holds", "lacks"),
+    [
+        ("How much do we pay for a desk?", "It is £118 a piece.", "It is 118 centimetres wide."),
+        ("What allowance is paid for the internet?", "We add 18 pence a mile.", "We pay it monthly."),
+        ("Which share was sent back?", "That was 3.9 per cent.", "That was 39 pieces."),
+        ("How long is the notice?", "You have three months.", "You have to write."),
+        ("How soon must I tell someone?", "Within an hour.", "At once."),
+        ("When does the contract end?", "It ends on 30 April 2054.", "It ends with the lease."),
+        ("At what time does the copy leave?", "It leaves at 02:15.", "It leaves at night."),
+        ("To what pressure is it filled?", "Fill to 95 bar.", "Fill it slowly."),
+        ("How many people came?", "264 members were there.", "Many members were there."),
+    ],
+)
+def test_sentence_that_holds_what_is_asked_for_is_recognised(question: str, holds: str, lacks: str) -> None:
+    wanted = expected(question)
+    assert wanted is not None
+    assert wanted.search(holds)
+    assert not wanted.search(lacks)
+
+
+def test_question_without_a_kind_expects_nothing() -> None:
+    assert expected("Who runs the office?") is None
+
+
+@pytest.mark.parametrize("piece", ["how much ", "1", "a ", "what ", "one hundred "])
+def test_looking_for_a_kind_stays_linear_on_hostile_text(piece: str) -> None:
+    text = piece * (100_000 // len(piece))
+    begin = time.perf_counter()
+    wanted = expected(text[:QUESTION_CHARACTERS_MAX])
+    if wanted is not None:
+        wanted.search(text)
+    assert time.perf_counter() - begin < 10
 
 
 def answer_of(new_world: Any, question: str, texts: list[str], score: float = 0.6) -> Any:
@@ -87,13 +121,13 @@ def answer_of(new_world: Any, question: str, texts: list[str], score: float = 0.
             Readable("name.md", "Title", text),
             100,
             text,
-            score,
+            ((100, 100 + len(text), score),),
         )
         for number, text in enumerate(texts)
     ]
     vector = world.encoder.encode(question)
     ranked = candidates(question, passages)
-    listed = shortlist(question, vector, ranked, [world.encoder.encode(each.quote) for each in ranked])
+    listed = shortlist(vector, ranked, [world.encoder.encode(each.quote) for each in ranked])
     world.close()
     return compose(vector, listed, [world.encoder.encode(each.candidate.context_text) for each in listed]), ranked
 
@@ -138,3 +172,20 @@ def test_markup_of_a_quotation_is_not_shown_but_kept(new_world: Any) -> None:
     answer, _ = answer_of(new_world, "paid leave days", ["Paid leave is **27 days** now."])
     assert answer.citations[0].quote == "Paid leave is **27 days** now."
     assert answer.text == "Paid leave is 27 days now."
+
+
+def test_sentence_counts_with_its_own_chunk_and_not_with_its_neighbours(new_world: Any) -> None:
+    near, far = "Paid leave is 27 days a year.", "Paid leave is 29 days a year."
+    world = new_world()
+    chunk = world.make_chunk(f"{far} {near}", current=world.make_current())
+    passage = Passage(
+        chunk,
+        Readable("n", "T", f"{far} {near}"),
+        0,
+        f"{far} {near}",
+        ((0, len(far), 0.3), (len(far), len(far) + 1 + len(near), 0.9)),
+    )
+    first, second = candidates("paid leave days", [passage])
+    world.close()
+    assert (first.quote, second.quote) == (near, far)
+    assert (first.chunk_score, second.chunk_score) == (0.9, 0.3)

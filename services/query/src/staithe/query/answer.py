@@ -1,7 +1,9 @@
 """Extractive answers: the sentences that answer a question, quoted with their spans, or an honest "I do not know".
 
 Pure: the stage retrieves passages and encodes sentences; this module chooses which ones, weighs them and cites.
-The weights and thresholds were chosen on half of the labelled sample questions and checked on the other half.
+The weights were fitted to half of the labelled sample questions (listwise logistic regression over all sentences of the
+passages; for the support, logistic regression against the same questions with their documents withheld) and checked on
+the other half.
 """
 
 import hashlib
@@ -12,6 +14,7 @@ from typing import Final
 
 from staithe.kernel.content import Readable
 from staithe.query import lexical
+from staithe.query.expected import expected
 from staithe.query.limits import SENTENCES_CITED_MAX, SENTENCES_ENCODED_MAX, SENTENCES_SHORTLISTED_MAX
 from staithe.query.ports import Vector
 from staithe.query.sentences import Sentence, one_line, split_sentences
@@ -19,24 +22,23 @@ from staithe.vectors.store.rows import StoredChunk
 
 UNKNOWN_TEXT: Final = "I do not know: no document that you may see answers this."
 
-WEIGHT_MEANING: Final = 0.30
+WEIGHT_MEANING: Final = 0.24
 """Of the likeness of question and sentence alone."""
-WEIGHT_CONTEXT: Final = 0.30
+WEIGHT_CONTEXT: Final = 0.22
 """Of the likeness of question and sentence under its title and heading."""
 WEIGHT_WORDS: Final = 0.20
-WEIGHT_PASSAGE: Final = 0.70
-"""Of the chunk the sentence stands in: the most reliable sign, but the same for all its sentences."""
-BONUS_NUMBER: Final = 0.05
-"""For a figure where the question asks for one."""
-PENALTY_FRAGMENT: Final = 0.10
+WEIGHT_CHUNK: Final = 0.32
+"""Of the chunk the sentence stands in."""
+BONUS_EXPECTED: Final = 0.14
+"""For what the question asks for: a sum, a share, a time, a size."""
+PENALTY_FRAGMENT: Final = 0.03
 """For a sentence that the chunk's edge cut; the whole one is often in the neighbouring chunk."""
-SUPPORT_CONTEXT: Final = 0.50 / 1.40
-SUPPORT_WORDS: Final = 0.20 / 1.40
-SUPPORT_PASSAGE: Final = 0.70 / 1.40
-SUPPORT_NUMBER: Final = 0.05 / 1.40
-SUPPORT_MIN: Final = 0.385
+SUPPORT_CONTEXT: Final = 0.60
+SUPPORT_WORDS: Final = 0.12
+SUPPORT_CHUNK: Final = 0.28
+SUPPORT_MIN: Final = 0.38
 """Below this the best sentence is more likely beside the point than an answer."""
-SCORE_GAP_MAX: Final = 0.25
+SCORE_GAP_MAX: Final = 0.20
 """A further sentence is quoted only when it is nearly as good as the best."""
 CONTEXT_CHARACTERS_MAX: Final = 200
 _NEXT_FIELD: Final = re.compile(r"\n(?=\w[^\n:]{0,40}: )")
@@ -45,7 +47,7 @@ _EMPHASIS: Final = re.compile(r"\*\*|__|`|(?<!\w)\*(?=\w)|(?<=\w)\*(?!\w)")
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Retrieved text of one document: `text` begins at `start` of its sanitized text; `score` is its best chunk's.
+    """Retrieved text of one document: `text` begins at `start` of its sanitized text; `chunk` is its best chunk.
 
     `sources` are the chunks that the text was put together from, in order; none: `chunk` alone.
     """
@@ -54,8 +56,13 @@ class Passage:
     readable: Readable
     start: int
     text: str
-    score: float
+    scores: tuple[tuple[int, int, float], ...]
+    """Of each chunk in it: start, end and score."""
     sources: tuple[StoredChunk, ...] = ()
+
+    def score_of(self, start: int, end: int) -> float:
+        """The best score of a chunk that has any of the characters `start` to `end`."""
+        return max(score for begin, stop, score in self.scores if begin < end and start < stop)
 
     def touching(self, start: int, end: int) -> tuple[StoredChunk, ...]:
         """The chunks that hold some of the characters `start` to `end` of the sanitized text."""
@@ -64,24 +71,28 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A sentence that may answer. `context_text` is the sentence under its title and heading."""
+    """A sentence that may answer. `context_text` is the sentence under its title and heading.
+
+    `expected` says that it holds what the question asks for, a sum or a time for example.
+    """
 
     passage: Passage
     start: int
     end: int
     quote: str
     context_text: str
+    chunk_score: float
     words_score: float
+    expected: bool
     fragment: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Shortlisted:
-    """A candidate with its score so far; `numbered`: it has the figure that the question asks for."""
+    """A candidate with its score so far."""
 
     candidate: Candidate
     score: float
-    numbered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +143,7 @@ class Answer:
 
 def candidates(question: str, passages: Sequence[Passage]) -> tuple[Candidate, ...]:
     """The sentences worth encoding, at most SENTENCES_ENCODED_MAX, most promising first."""
-    asked = lexical.content_words(question)
+    asked, wanted = lexical.content_words(question), expected(question)
     sentences = [(passage, sentence, context) for passage in passages for sentence, context in _statements(passage)]
     bags = [
         (lexical.content_words(passage.text[sentence.start : sentence.end]), lexical.content_words(context))
@@ -146,30 +157,36 @@ def candidates(question: str, passages: Sequence[Passage]) -> tuple[Candidate, .
         # Words of the heading count half: they say what a section is about, not what a sentence says.
         score = (lexical.overlap(asked, own, weights) + lexical.overlap(asked, own | around, weights)) / 2
         fragment = sentence.start == 0 and passage.start > 0 and quote[:1].islower()
-        candidate = Candidate(passage, start, end, quote, f"{context}: {quote}" if context else quote, score, fragment)
+        candidate = Candidate(
+            passage=passage, start=start, end=end, quote=quote, fragment=fragment, words_score=score,
+            context_text=f"{context}: {quote}" if context else quote, chunk_score=passage.score_of(start, end),
+            expected=wanted is not None and wanted.search(quote) is not None,
+        )  # fmt: skip
         key = (passage.chunk.document_id, start, end)
         if quote.strip() and (key not in found or found[key].words_score < score):
             found[key] = candidate
-    ranked = sorted(found.values(), key=lambda each: each.words_score + each.passage.score, reverse=True)
+    ranked = sorted(found.values(), key=_without_meaning, reverse=True)
     return tuple(ranked[:SENTENCES_ENCODED_MAX])
 
 
+def _without_meaning(candidate: Candidate) -> float:
+    """The part of a candidate's score that costs no encoding."""
+    return (
+        WEIGHT_WORDS * candidate.words_score
+        + WEIGHT_CHUNK * candidate.chunk_score
+        + BONUS_EXPECTED * candidate.expected
+        - PENALTY_FRAGMENT * candidate.fragment
+    )
+
+
 def shortlist(
-    question: str, question_vector: Vector, ranked: Sequence[Candidate], quote_vectors: Sequence[Vector]
+    question_vector: Vector, ranked: Sequence[Candidate], quote_vectors: Sequence[Vector]
 ) -> tuple[Shortlisted, ...]:
     """The best SENTENCES_SHORTLISTED_MAX of `ranked`, whose quotes have the vectors given, best first."""
-    wants_number = lexical.asks_for_number(question)
-    scored = []
-    for each, vector in zip(ranked, quote_vectors, strict=True):
-        numbered = wants_number and lexical.has_number(each.quote)
-        score = (
-            WEIGHT_MEANING * float(question_vector @ vector)
-            + WEIGHT_WORDS * each.words_score
-            + WEIGHT_PASSAGE * each.passage.score
-            + BONUS_NUMBER * numbered
-            - PENALTY_FRAGMENT * each.fragment
-        )
-        scored.append(Shortlisted(each, score, numbered))
+    scored = [
+        Shortlisted(each, _without_meaning(each) + WEIGHT_MEANING * float(question_vector @ vector))
+        for each, vector in zip(ranked, quote_vectors, strict=True)
+    ]
     scored.sort(key=lambda each: -each.score)
     return tuple(scored[:SENTENCES_SHORTLISTED_MAX])
 
@@ -177,12 +194,13 @@ def shortlist(
 def compose(question_vector: Vector, listed: Sequence[Shortlisted], context_vectors: Sequence[Vector]) -> Answer:
     """The answer from the short list, whose context texts have the vectors given."""
     scored: list[tuple[float, Candidate]] = []
-    support = 0.0
+    best, support = 0.0, 0.0
     for each, vector in zip(listed, context_vectors, strict=True):
         in_context, candidate = float(question_vector @ vector), each.candidate
-        scored.append((each.score + WEIGHT_CONTEXT * in_context, candidate))
-        supported = SUPPORT_CONTEXT * in_context + SUPPORT_WORDS * candidate.words_score
-        support = max(support, supported + SUPPORT_PASSAGE * candidate.passage.score + SUPPORT_NUMBER * each.numbered)
+        score = each.score + WEIGHT_CONTEXT * in_context
+        scored.append((score, candidate))
+        if score > best:
+            best, support = score, _support(candidate, in_context)
     if support < SUPPORT_MIN:
         return Answer((), (), round(support, 4))
     scored.sort(key=lambda pair: -pair[0])
@@ -203,6 +221,11 @@ def _cited(chosen: Candidate, score: float) -> Citation:
         passage.chunk, passage.readable.title, passage.readable.name, start, end, chosen.quote, round(score, 4),
         passage.touching(start, end),
     )  # fmt: skip
+
+
+def _support(candidate: Candidate, in_context: float) -> float:
+    """How likely the candidate answers, 0 to about 1."""
+    return SUPPORT_CONTEXT * in_context + SUPPORT_WORDS * candidate.words_score + SUPPORT_CHUNK * candidate.chunk_score
 
 
 def _statements(passage: Passage) -> Iterator[tuple[Sentence, str]]:

@@ -7,21 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 _WORD: Final = re.compile(r"\d+(?:[.,:/-]\d+)*|[^\W\d_]+(?:'[a-z]+)?|\w+")
-_NUMERIC_QUESTION: Final = re.compile(
-    r"\bhow (?:many|much|long|often|far|old|big|large|high|heavy|late|early|soon|fast)\b|\bwhen\b"
-    r"|\bwhat (?:is the )?(?:time|date|day|price|percentage|rate|number|amount|temperature|limit|size|length|fee)\b"
-    r"|\bwhich (?:day|date|year|month|number)\b|\bcosts?\b|\bprice\b",
-    re.IGNORECASE,
-)
-_NUMBER_WORDS: Final = frozenset(
-    {
-        "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "fifteen",
-        "twenty", "thirty", "forty", "fifty", "sixty", "ninety", "hundred", "thousand", "half", "quarter", "twice",
-        "daily", "weekly", "monthly", "yearly", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
-        "sunday", "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
-        "november", "december",
-    }
-)  # fmt: skip
 _STOP_WORDS: Final = frozenset(
     {
         "a", "about", "all", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by", "can", "could", "did",
@@ -38,16 +23,6 @@ def content_words(text: str) -> frozenset[str]:
     """The stems of `text` that carry meaning."""
     plain = text.replace("\u2019", "'").casefold()
     return frozenset(_stem(word) for word in _WORD.findall(plain) if word not in _STOP_WORDS)
-
-
-def asks_for_number(question: str) -> bool:
-    """Whether a good answer holds a number, a time or a date."""
-    return _NUMERIC_QUESTION.search(question) is not None
-
-
-def has_number(text: str) -> bool:
-    """Whether `text` has a figure, or a word for a quantity, a day or a month."""
-    return any(word[0].isdigit() or word in _NUMBER_WORDS for word in _WORD.findall(text.casefold()))
 
 
 def rarity(texts: Iterable[frozenset[str]]) -> Mapping[str, float]:

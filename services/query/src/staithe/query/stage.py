@@ -101,7 +101,7 @@ class QueryStage:
         retrieved = await self._retrieve(caller, vector, limits.ANSWER_PASSAGES_MAX)
         ranked = candidates(question, passages(retrieved.results))
         quotes = await self._encode_all([each.quote for each in ranked])
-        listed = shortlist(question, vector, ranked, quotes)
+        listed = shortlist(vector, ranked, quotes)
         contexts = await self._encode_all([each.candidate.context_text for each in listed])
         return Answered(compose(vector, listed, contexts), retrieved.broken)
 
@@ -224,6 +224,7 @@ def passages(results: Sequence[Found]) -> list[Passage]:
         for piece in stitch([Piece(each.hit.span_start, each.text) for each in group]):
             inside = [each for each in group if piece.start <= each.hit.span_start < piece.end]
             best = max(inside, key=lambda each: each.hit.score)
+            scores = tuple((each.hit.span_start, each.hit.span_end, each.hit.score) for each in inside)
             sources = tuple(sorted((each.hit for each in inside), key=lambda hit: hit.span_start))
-            joined.append(Passage(best.hit, best.readable, piece.start, piece.text, best.hit.score, sources))
+            joined.append(Passage(best.hit, best.readable, piece.start, piece.text, scores, sources))
     return joined
