@@ -12,6 +12,7 @@ from staithe.kernel.events import AuditEvent
 
 Make = Callable[[int], AuditEvent]
 DIGEST = "a" * 64
+UUID = "01a20a40-da0d-7496-8923-9c3b55c878b0"
 
 
 def test_an_event_of_the_product_is_allowed(event: Make) -> None:
@@ -26,7 +27,9 @@ def test_an_event_of_the_product_is_allowed(event: Make) -> None:
         {"operation": "UPSERT", "content_bytes": "1024"},
         {"finding_count": "4", "policy_sha256": DIGEST},
         {"chunk_count": "12", "model_digest": DIGEST},
-        {"citations": "3", "caller_hmac": DIGEST, "tier": "2", "interface": "chat"},
+        {"citations": "3", "caller_hmac": DIGEST, "tier": "2", "interface": "chat", "answer_mode": "generative"},
+        {"provider": "example-1", "passages": "4", "text_bytes": "9000", "caller_hmac": DIGEST, "tier": "1"},
+        {"request_id": UUID, "token_count": "812", "sentences": "2", "dropped": "1"},
         {"results": "10", "caller_hmac": DIGEST, "tier": "1"},
         {"ordinal": "0", "method": "OTHER"},
         {"ordinal": "512", "model_digest": DIGEST, "chunks": DIGEST * 512},

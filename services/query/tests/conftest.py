@@ -27,6 +27,9 @@ from staithe.query.http.mcp.endpoint import McpEndpoint
 from staithe.query.http.rates import RateLimiter
 from staithe.query.http.recorded import RecordedQueries
 from staithe.query.http.routes import query_application
+from staithe.query.language.gateway import ProviderGateway
+from staithe.query.language.registry import Provider
+from staithe.query.language.writer import AnswerWriter, TokenBudget
 from staithe.query.ports import Vector
 from staithe.query.stage import QueryStage
 from staithe.query.worker import BoundedWorker
@@ -200,12 +203,14 @@ def make_chunk(text: str, *, ordinal: int = 0, start: int = 0, current: Document
 
 def make_current(
     document: str = "leave", tenant: str = HARBOUR, *, version: int = 5, tier: int = 1, groups: Sequence[str] = (),
-    erased: bool = False, retention_until: int | None = None, chunk_count: int = 1,
+    erased: bool = False, retention_until: int | None = None, chunk_count: int = 1, residency: str = "eu",
+    classification: Classification = Classification.INTERNAL,
 ) -> DocumentCurrent:  # fmt: skip
     return DocumentCurrent(
         tenant_id=TenantId(tenant), document_id=DocumentId(document), document_version=version,
-        access=Access(Tier(tier), tuple(groups), Classification.INTERNAL), retention_until=retention_until,
-        residency="eu", content_sha256=b"c" * 32, erased=erased, chunk_count=chunk_count, occurred_at=NOW_MS - 1000,
+        access=Access(Tier(tier), tuple(groups), classification), retention_until=retention_until,
+        residency=residency, content_sha256=b"c" * 32, erased=erased, chunk_count=chunk_count,
+        occurred_at=NOW_MS - 1000,
     )  # fmt: skip
 
 
@@ -216,7 +221,7 @@ class World:
     make_chunk = staticmethod(make_chunk)
     make_current = staticmethod(make_current)
 
-    def __init__(self, *, quota: int = 100) -> None:
+    def __init__(self, *, quota: int = 100, provider: Provider | None = None, tokens_per_hour: int = 10_000) -> None:
         self.quota = quota
         self.clock, self.encoder, self.index = FakeClock(), FakeEncoder(), FakeIndex()
         self.opener = FakeOpener()
@@ -237,7 +242,14 @@ class World:
         health = Health(self.metrics)
         health.add("current_documents", self.current.caught_up)
         trail = AuditTrail(self.publisher, self.workers[2], self.clock, KeyedDigest(b"k" * 32))
-        queries = RecordedQueries(self.stage, trail)
+        self.writer: AnswerWriter | None = None
+        if provider is not None:
+            gateway = ProviderGateway(provider, "provider-key", seconds_max=0.3, clock=self.clock)
+            self.writer = AnswerWriter(
+                provider, gateway, current=self.current, trail=trail, budget=TokenBudget(tokens_per_hour, self.clock),
+                clock=self.clock, metrics=self.metrics,
+            )  # fmt: skip
+        queries = RecordedQueries(self.stage, trail, self.writer)
         handlers = Handlers(
             stage=self.stage, queries=queries, trail=trail, publisher=self.publisher, publishing=self.workers[2],
             clock=self.clock,

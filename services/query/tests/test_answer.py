@@ -84,6 +84,7 @@ def test_thousands_separators_do_not_matter() -> None:
         ("How much do we pay for a desk?", "It is £118 a piece.", "It is 118 centimetres wide."),
         ("What allowance is paid for the internet?", "We add 18 pence a mile.", "We pay it monthly."),
         ("Which share was sent back?", "That was 3.9 per cent.", "That was 39 pieces."),
+        ("How much paid holiday do I get per year?", "You have 27 days.", "A night costs £115."),
         ("How long is the notice?", "You have three months.", "You have to write."),
         ("How soon must I tell someone?", "Within an hour.", "At once."),
         ("When does the contract end?", "It ends on 30 April 2054.", "It ends with the lease."),

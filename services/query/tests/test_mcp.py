@@ -197,3 +197,10 @@ async def test_web_page_of_another_origin_is_refused(client: Any, bearer: Bearer
 async def test_service_that_has_not_caught_up_answers_no_message(world: Any, client: Any, bearer: Bearer) -> None:
     world.current.ready = False
     assert (await posted(client, bearer("alice"), call("search", question="x"))).status == 503
+
+
+async def test_words_of_a_language_model_are_not_promised_where_none_is_set_up(client: Any, bearer: Bearer) -> None:
+    asked = call("answer", question=QUESTION, mode="generative")
+    told = await (await posted(client, bearer("alice"), asked)).json()
+    assert told["result"]["isError"] is True
+    assert "#/mode" in told["result"]["content"][0]["text"]

@@ -38,7 +38,7 @@ SUPPORT_WORDS: Final = 0.12
 SUPPORT_CHUNK: Final = 0.28
 SUPPORT_MIN: Final = 0.38
 """Below this the best sentence is more likely beside the point than an answer."""
-SCORE_GAP_MAX: Final = 0.20
+SCORE_GAP_MAX: Final = 0.10
 """A further sentence is quoted only when it is nearly as good as the best."""
 CONTEXT_CHARACTERS_MAX: Final = 200
 _NEXT_FIELD: Final = re.compile(r"\n(?=\w[^\n:]{0,40}: )")
@@ -59,6 +59,11 @@ class Passage:
     scores: tuple[tuple[int, int, float], ...]
     """Of each chunk in it: start, end and score."""
     sources: tuple[StoredChunk, ...] = ()
+
+    @property
+    def score(self) -> float:
+        """Of its best chunk."""
+        return max(score for _, _, score in self.scores)
 
     def score_of(self, start: int, end: int) -> float:
         """The best score of a chunk that has any of the characters `start` to `end`."""

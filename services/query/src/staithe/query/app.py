@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from staithe.kernel.errors import ConfigurationError, StaitheError
+from staithe.kernel.files import read_secret
 from staithe.kernel.http import serve_https
 from staithe.kernel.identity.verify import DiscoveredKeys, TokenVerifier
 from staithe.kernel.service import Runtime
@@ -29,6 +30,9 @@ from staithe.query.http.mcp.endpoint import McpEndpoint
 from staithe.query.http.rates import RateLimiter
 from staithe.query.http.recorded import RecordedQueries
 from staithe.query.http.routes import query_application
+from staithe.query.language.gateway import ProviderGateway
+from staithe.query.language.registry import load_provider
+from staithe.query.language.writer import AnswerWriter, TokenBudget
 from staithe.query.settings import QuerySettings
 from staithe.query.stage import QueryStage
 from staithe.query.worker import BoundedWorker
@@ -45,8 +49,9 @@ class QueryApp:
 
     def __init__(
         self, application: web.Application, settings: QuerySettings, *,
-        current: CurrentTable, publisher: Publisher, workers: tuple[BoundedWorker, ...],
+        current: CurrentTable, publisher: Publisher, workers: tuple[BoundedWorker, ...], writer: AnswerWriter | None,
     ) -> None:  # fmt: skip
+        self._writer = writer
         self._application, self._settings = application, settings
         self._current, self._publisher, self._workers = current, publisher, workers
         self._server: web.AppRunner | None = None
@@ -75,6 +80,8 @@ class QueryApp:
         """Finish the requests under way, then let go of Kafka."""
         if self._server is not None:
             await self._server.cleanup()
+        if self._writer is not None:
+            await self._writer.close()
         for worker in self._workers:
             worker.close()
         await _finish(self._publisher.close, self._current.stop)
@@ -113,7 +120,8 @@ def build(runtime: Runtime, settings: QuerySettings) -> QueryApp:
     )  # fmt: skip
     publisher = Publisher(access, codec)
     trail = AuditTrail(publisher, publishing, clock, KeyedDigest.from_file(settings.audit_key_file))
-    queries = RecordedQueries(stage, trail)
+    writer = _writer(runtime, settings, current, trail)
+    queries = RecordedQueries(stage, trail, writer)
     application = query_application(
         handlers=Handlers(
             stage=stage, queries=queries, trail=trail, publisher=publisher, publishing=publishing, clock=clock
@@ -126,7 +134,12 @@ def build(runtime: Runtime, settings: QuerySettings) -> QueryApp:
         clock=clock, logger=logger,
     )  # fmt: skip
     return QueryApp(
-        application, settings, current=current, publisher=publisher, workers=(encoding, searching, publishing)
+        application,
+        settings,
+        current=current,
+        publisher=publisher,
+        workers=(encoding, searching, publishing),
+        writer=writer,
     )
 
 
@@ -144,6 +157,19 @@ def milvus_address(settings: QuerySettings) -> MilvusAddress:
 def _log_pages(settings: QuerySettings) -> AuditLogPages:
     return AuditLogPages(
         settings.log_url, settings.log_ca_file, settings.log_certificate_file, settings.log_private_key_file
+    )
+
+
+def _writer(runtime: Runtime, settings: QuerySettings, current: CurrentTable, trail: AuditTrail) -> AnswerWriter | None:
+    """The way to the language model that the settings name; None when they name none."""
+    if not settings.llm_provider or settings.llm_providers_file is None or settings.llm_key_file is None:
+        return None
+    provider = load_provider(settings.llm_providers_file, settings.llm_provider)
+    key = read_secret(settings.llm_key_file).decode("ascii", "replace").strip()
+    gateway = ProviderGateway(provider, key, seconds_max=settings.llm_seconds_max, clock=runtime.clock)
+    budget = TokenBudget(settings.llm_tokens_per_hour, runtime.clock)
+    return AnswerWriter(
+        provider, gateway, current=current, trail=trail, budget=budget, clock=runtime.clock, metrics=runtime.metrics
     )
 
 

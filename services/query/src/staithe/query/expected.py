@@ -8,12 +8,14 @@ from typing import Final
 
 _AMOUNT: Final = (
     r"(?:\d[\d.,]*|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty"
-    r"|half an?|an?)"
+    r"|half an?)"
 )
 _MONTH: Final = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _MONEY: Final = r"[£$€]\s?\d|\b\d[\d.,]*\s?(?:pence|pounds?|euros?|dollars?|cents?|GBP|EUR|USD)\b"
 _SHARE: Final = r"\d\s?(?:%|per cent|percent)"
-_DURATION: Final = rf"\b{_AMOUNT}\s+(?:\w+\s)?(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|nights?|times?)\b"
+_DURATION: Final = (
+    rf"\b{_AMOUNT}\s+(?:\w+\s)?(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|nights?|times?)\b|\ban hour\b"
+)
 _DATE: Final = (
     rf"\b\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}|\b{_MONTH}\s+\d|\b\d{{1,2}}[:.]\d\d\b|\b\d{{4}}-\d\d-\d\d\b"
     r"|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\b(?:19|20)\d\d\b"
@@ -35,7 +37,7 @@ _ASKS_SIZE: Final = (
     r"(?:force|pressure|level|depth|width|height|temperature|speed|torque|weight|size|distance)\b"
 )
 _KINDS: Final = (
-    (_ASKS_MONEY, _MONEY), (_ASKS_SHARE, _SHARE), (_ASKS_DURATION, _DURATION), (_ASKS_DATE, rf"{_DATE}|{_DURATION}"),
+    (_ASKS_DURATION, _DURATION), (_ASKS_MONEY, _MONEY), (_ASKS_SHARE, _SHARE), (_ASKS_DATE, rf"{_DATE}|{_DURATION}"),
     (_ASKS_SIZE, r"\d"), (r"\bhow (?:many|much)\b|\bwhat number\b", _COUNT),
 )  # fmt: skip
 """What asks for a kind, and what a sentence of the kind holds; the first that a question asks for counts."""

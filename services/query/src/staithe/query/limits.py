@@ -29,6 +29,8 @@ SENTENCES_ENCODED_MAX: Final = 16
 SENTENCES_SHORTLISTED_MAX: Final = 6
 """Of these the best, encoded once more under their title and heading."""
 SENTENCES_CITED_MAX: Final = 3
+CITATIONS_MAX: Final = 6
+"""Of an answer, whoever worded it."""
 SENTENCE_CHARACTERS_MAX: Final = 600
 """Longer ones are cut at a space: a quotation that fills the screen answers nothing."""
 
@@ -60,6 +62,17 @@ DOCUMENT_ID_CHARACTERS_MAX: Final = 200
 PART_CHARACTERS_DEFAULT: Final = 20_000
 """About 5,000 tokens: a part of a document that a language model can take in beside its other work."""
 PART_CHARACTERS_MAX: Final = 200_000
+
+LANGUAGE_CHARACTERS_MAX: Final = 12_000
+"""Of passages sent to a language model: about 3,000 tokens, as much as ten chunks."""
+LANGUAGE_REPLY_TOKENS_MAX: Final = 600
+LANGUAGE_REPLY_BYTES_MAX: Final = 32 * 1024
+"""Six sentences as JSON are 4 KB; what is longer was not asked for."""
+LANGUAGE_SENTENCES_MAX: Final = 6
+LANGUAGE_CONNECTIONS_MAX: Final = 8
+LANGUAGE_FAILURES_MAX: Final = 3
+LANGUAGE_PAUSE_SECONDS: Final = 30.0
+"""How long a provider that failed so often in a row is left alone: its callers get quotations at once meanwhile."""
 
 RATED_CALLERS_MAX: Final = 10_000
 """Callers whose requests are counted; one more makes us forget the one seen longest ago."""

@@ -1,10 +1,12 @@
 """Who may be shown what, and why not. Pure: no I/O, no clock; the current event decides, never the row alone."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from staithe.kernel.events import DocumentCurrent
 from staithe.kernel.identity.caller import Caller
+from staithe.kernel.vocabulary import Classification, Tier
 from staithe.vectors.store.rows import StoredChunk
 
 SCOPE_SEARCH: Final = "search"
@@ -25,6 +27,26 @@ class Refusal(StrEnum):
     SUPERSEDED = "SUPERSEDED"
     OTHER_MODEL = "OTHER_MODEL"
     BROKEN = "BROKEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was agreed with a provider of a language model: which documents' text may be sent to it."""
+
+    tiers: frozenset[Tier]
+    residencies: frozenset[str]
+    classifications: frozenset[Classification]
+
+
+def may_leave(current: DocumentCurrent, terms: Terms) -> bool:
+    """Whether the document's text may be sent under `terms`, by its labels of now. Tier 3 never leaves."""
+    labels = current.access
+    return (
+        labels.tier is not Tier.ENGINEERING
+        and labels.tier in terms.tiers
+        and labels.classification in terms.classifications
+        and current.residency in terms.residencies
+    )
 
 
 def refuse_document(caller: Caller, current: DocumentCurrent | None, *, now_ms: int) -> Refusal | None:

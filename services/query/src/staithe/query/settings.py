@@ -29,6 +29,11 @@ class QuerySettings(HttpsSettings, ServiceSettings, KeyServiceSettings):
     log_ca_file: Path = Field(description="Authority of the audit log's pages and of their readers.")
     log_certificate_file: Path = Field(description="Our client certificate for them.")
     log_private_key_file: Path = Field(description="Its key.")
+    llm_provider: str = Field(default="", description="Provider that may word answers; empty: none, nothing leaves.")
+    llm_providers_file: Path | None = Field(default=None, description="policies/providers.yaml.")
+    llm_key_file: Path | None = Field(default=None, description="File with the provider's API key.")
+    llm_seconds_max: float = Field(default=12.0, gt=0, le=18, description="How long to wait for a reply.")
+    llm_tokens_per_hour: int = Field(default=50_000, ge=1, description="Of one caller, in one process.")
     audit_key_file: Path | None = Field(
         default=None, description="At least 32 random bytes that key the digests in the audit log."
     )
@@ -43,4 +48,6 @@ class QuerySettings(HttpsSettings, ServiceSettings, KeyServiceSettings):
             )
         if bool(self.milvus_user) != (self.milvus_password_file is not None):
             raise ValueError("MILVUS_USER and MILVUS_PASSWORD_FILE go together")
+        if self.llm_provider and not (self.llm_providers_file and self.llm_key_file):
+            raise ValueError("LLM_PROVIDER needs LLM_PROVIDERS_FILE and LLM_KEY_FILE")
         return self

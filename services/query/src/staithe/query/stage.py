@@ -72,9 +72,10 @@ class Retrieved:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer, and the chunks that proved broken on the way."""
+    """An answer, the passages it was looked for in, and the chunks that proved broken on the way."""
 
     answer: Answer
+    passages: tuple[Passage, ...]
     broken: tuple[Broken, ...]
 
 
@@ -99,11 +100,12 @@ class QueryStage:
         """An extractive answer with citations, or an answer that says it does not know."""
         vector = await self._encoding.run(self._encoder.encode, question)
         retrieved = await self._retrieve(caller, vector, limits.ANSWER_PASSAGES_MAX)
-        ranked = candidates(question, passages(retrieved.results))
+        found = tuple(passages(retrieved.results))
+        ranked = candidates(question, found)
         quotes = await self._encode_all([each.quote for each in ranked])
         listed = shortlist(vector, ranked, quotes)
         contexts = await self._encode_all([each.candidate.context_text for each in listed])
-        return Answered(compose(vector, listed, contexts), retrieved.broken)
+        return Answered(compose(vector, listed, contexts), found, retrieved.broken)
 
     def document(self, caller: Caller, document_id: DocumentId) -> DocumentCurrent:
         """What holds for the document now; raises Hidden when the caller may not know."""

@@ -36,8 +36,10 @@ from staithe.query.question import as_question
 INTERFACE: Final = "chat"
 EXTRACTIVE: Final = "staithe-extractive"
 """The model that answers in quotations."""
-MODELS: Final = (ModelEntry(id=EXTRACTIVE, created=1_795_651_200),)
-"""`created` is the day on which the model was first served under this name."""
+GENERATIVE: Final = "staithe-generative"
+"""The model that answers in a language model's words, where one is set up."""
+MODELS: Final = tuple(ModelEntry(id=name, created=1_795_651_200) for name in (EXTRACTIVE, GENERATIVE))
+"""`created` is the day on which models were first served under these names."""
 CHAT_PATHS: Final = ("/v1/chat/", "/v1/models")
 DONE: Final = b"[DONE]"
 
@@ -51,12 +53,12 @@ class ChatHandlers:
     async def list_models(self, request: web.Request) -> web.Response:
         require_scope(request, SCOPE_SEARCH)
         require_accepts(request, JSON)
-        return web.Response(body=as_json(ModelList(data=list(MODELS))), content_type=JSON)
+        return web.Response(body=as_json(ModelList(data=self._models())), content_type=JSON)
 
     async def get_model(self, request: web.Request) -> web.Response:
         require_scope(request, SCOPE_SEARCH)
         require_accepts(request, JSON)
-        return web.Response(body=as_json(_model(request.match_info["model"])), content_type=JSON)
+        return web.Response(body=as_json(self._model(request.match_info["model"])), content_type=JSON)
 
     async def complete_chat(self, request: web.Request) -> web.StreamResponse:
         caller = require_scope(request, SCOPE_SEARCH)
@@ -64,9 +66,12 @@ class ChatHandlers:
         if not asked.stream:
             # Clients that stream say in the body that they do, and ask for JSON all the same.
             require_accepts(request, JSON)
-        model = _model(asked.model)
+        model = self._model(asked.model)
         question = _question(asked.messages)
-        told = await self._queries.answer(caller, question, interface=INTERFACE, traceparent=traceparent_of(request))
+        told = await self._queries.answer(
+            caller, question, mode="generative" if model.id == GENERATIVE else "extractive", interface=INTERFACE,
+            traceparent=traceparent_of(request),
+        )  # fmt: skip
         usage = self._usage(question, told.shown.text)
         common: dict[str, Any] = {
             "id": f"chatcmpl-{told.shown.answer_id}", "created": self._clock.now_ms() // 1000, "model": model.id,
@@ -77,6 +82,15 @@ class ChatHandlers:
         choice = CompletionChoice(message=CompletionMessage(content=told.shown.text))
         body = ChatCompletion(**common, choices=[choice], usage=usage, staithe=told.shown)
         return web.Response(body=as_json(body), content_type=JSON)
+
+    def _models(self) -> list[ModelEntry]:
+        return [each for each in MODELS if each.id == EXTRACTIVE or self._queries.has_writer]
+
+    def _model(self, name: str) -> ModelEntry:
+        for model in self._models():
+            if model.id == name:
+                return model
+        raise Problem(404, "model-not-found", "There is no such model; `GET /v1/models` lists those there are.")
 
     def _usage(self, question: str, text: str) -> Usage:
         asked, told = self._encoder.count_tokens(question), self._encoder.count_tokens(text)
@@ -106,13 +120,6 @@ async def _stream(
 def _chunk(chunk: ChatCompletionChunk) -> bytes:
     """Without what a chunk does not have: clients take an absent member and an empty one for different things."""
     return chunk.model_dump_json(exclude_none=True).encode()
-
-
-def _model(name: str) -> ModelEntry:
-    for model in MODELS:
-        if model.id == name:
-            return model
-    raise Problem(404, "model-not-found", "There is no such model; `GET /v1/models` lists those there are.")
 
 
 def _question(messages: list[ChatMessage]) -> str:

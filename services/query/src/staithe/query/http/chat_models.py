@@ -93,7 +93,7 @@ class ChatRequest(Strict):
 
 
 class Usage(Strict):
-    """Tokens of the embedding model's tokenizer: of the question and of the answer's text. No language model ran."""
+    """Tokens by the embedding model's tokenizer, of question and answer; nothing is billed by them."""
 
     prompt_tokens: int
     completion_tokens: int

@@ -12,7 +12,7 @@ from staithe.kernel.vocabulary import DocumentId, document_id
 from staithe.query.audit import AuditTrail
 from staithe.query.erasure import SUBMITTED_TOPIC, erasure_of
 from staithe.query.http.accept import JSON, TEXT, require_accepts, wants_events
-from staithe.query.http.bodies import read_body
+from staithe.query.http.bodies import InvalidBody, fault, read_body
 from staithe.query.http.models import (
     AnswerRequest,
     AnswerResponse,
@@ -56,10 +56,12 @@ class Handlers:
         caller = require_scope(request, SCOPE_SEARCH)
         streamed = wants_events(request)
         asked = await read_body(request, AnswerRequest)
+        if asked.mode == "generative" and not self._queries.has_writer:
+            raise InvalidBody([fault(("mode",), "no language model is set up here")])
 
         async def ask() -> Told[AnswerResponse]:
             return await self._queries.answer(
-                caller, asked.question, interface=INTERFACE, traceparent=traceparent_of(request)
+                caller, asked.question, mode=asked.mode, interface=INTERFACE, traceparent=traceparent_of(request)
             )
 
         return await stream_answer(request, ask) if streamed else _answer((await ask()).body)

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from staithe.kernel.events import DocumentCurrent
 from staithe.query.answer import Answer, Citation
 from staithe.query.erasure import NOT_COVERED
-from staithe.query.limits import QUESTION_CHARACTERS_MAX, RESULTS_DEFAULT, RESULTS_MAX, SENTENCES_CITED_MAX
+from staithe.query.limits import CITATIONS_MAX, QUESTION_CHARACTERS_MAX, RESULTS_DEFAULT, RESULTS_MAX
 from staithe.query.question import as_question
 from staithe.query.stage import Found
 
@@ -36,10 +36,18 @@ class SearchRequest(Strict):
     limit: int = Field(default=RESULTS_DEFAULT, ge=1, le=RESULTS_MAX, description="Results wanted, at most.")
 
 
+Mode = Literal["extractive", "generative"]
+
+
 class AnswerRequest(Strict):
     """A question."""
 
     question: Question
+    mode: Mode = Field(
+        default="extractive",
+        description="extractive: in quotations. generative: in a language model's words, where one is set up and may "
+        "be asked; otherwise in quotations.",
+    )
 
 
 class Span(Strict):
@@ -86,7 +94,9 @@ class AnswerCitation(Strict):
 class AnswerSentence(Strict):
     """A sentence of the answer."""
 
-    text: str = Field(description="The quotation as one line, without Markdown's emphasis.")
+    text: str = Field(
+        description="One line of plain text; in extractive answers the quotation without Markdown's emphasis."
+    )
     citations: list[int] = Field(description="Places in `citations` of what the sentence rests on, from 0.")
 
 
@@ -94,10 +104,11 @@ class AnswerResponse(Strict):
     """An answer made of quotations, or the admission that there is none."""
 
     answer_id: str = Field(description="Id of this answer's entry in the audit log.")
+    mode: Mode = Field(description="How it was made; generative: each sentence's citation is what it was checked by.")
     answered: bool = Field(description="False: the sources do not support an answer; there are no citations then.")
     text: str = Field(description="The sentences, or the admission.")
     sentences: list[AnswerSentence]
-    citations: list[AnswerCitation] = Field(max_length=SENTENCES_CITED_MAX)
+    citations: list[AnswerCitation] = Field(max_length=CITATIONS_MAX)
     support: float = Field(description="How well the best quotation fits, 0 to about 1.")
     salt: str = Field(
         pattern="^[0-9a-f]{64}$",
@@ -225,10 +236,10 @@ def search_result(found: Found) -> SearchResult:
     )  # fmt: skip
 
 
-def answer_response(answer_id: str, answer: Answer, salt: bytes) -> AnswerResponse:
+def answer_response(answer_id: str, answer: Answer, mode: Mode, salt: bytes) -> AnswerResponse:
     """An answer as the API shows it."""
     return AnswerResponse(
-        answer_id=answer_id, answered=answer.answered, text=answer.text, support=answer.support,
+        answer_id=answer_id, mode=mode, answered=answer.answered, text=answer.text, support=answer.support,
         sentences=[AnswerSentence(text=each.text, citations=list(each.citations)) for each in answer.sentences],
         citations=[answer_citation(each) for each in answer.citations], salt=salt.hex(),
     )  # fmt: skip

@@ -12,7 +12,8 @@ from staithe.kernel.identity.caller import Caller
 from staithe.kernel.vocabulary import DocumentId
 from staithe.query import limits
 from staithe.query.audit import AuditTrail, citation_attributes, traceparent_from
-from staithe.query.http.models import AnswerResponse, SearchResponse, answer_response, search_result
+from staithe.query.http.models import AnswerResponse, Mode, SearchResponse, answer_response, search_result
+from staithe.query.language.writer import AnswerWriter
 from staithe.query.stage import Broken, QueryStage
 
 Shown = TypeVar("Shown", bound=BaseModel)
@@ -29,8 +30,8 @@ class Told(Generic[Shown]):
 class RecordedQueries:
     """The queries of one installation; `interface` names the way a caller came, for the log."""
 
-    def __init__(self, stage: QueryStage, trail: AuditTrail) -> None:
-        self._stage, self._trail = stage, trail
+    def __init__(self, stage: QueryStage, trail: AuditTrail, writer: AnswerWriter | None = None) -> None:
+        self._stage, self._trail, self._writer = stage, trail, writer
 
     async def search(
         self, caller: Caller, question: str, *, limit: int, interface: str, traceparent: str
@@ -48,19 +49,34 @@ class RecordedQueries:
         )  # fmt: skip
         return Told(shown, body)
 
-    async def answer(self, caller: Caller, question: str, *, interface: str, traceparent: str) -> Told[AnswerResponse]:
-        """Raises as `QueryStage.answer` and `AuditTrail.record` do."""
+    @property
+    def has_writer(self) -> bool:
+        """Whether a language model may word answers."""
+        return self._writer is not None
+
+    async def answer(
+        self, caller: Caller, question: str, *, interface: str, traceparent: str, mode: Mode = "extractive"
+    ) -> Told[AnswerResponse]:
+        """In quotations, unless `mode` wants a language model's words and there are some that stand.
+
+        Raises as `QueryStage.answer` and `AuditTrail.record` do.
+        """
         answered = await self._stage.answer(caller, question)
-        answer_id, answer = self._trail.new_id(), answered.answer
-        salt = self._trail.salt_of(answer_id)
-        shown = answer_response(answer_id, answer, salt)
-        body = as_json(shown)
         await self._record_broken(caller, answered.broken)
+        answer = answered.answer
+        made: Mode = "extractive"
+        if mode == "generative" and self._writer is not None and answer.answered:
+            written = await self._writer.write(caller, question, answered, traceparent=traceparent)
+            answer, made = (written, mode) if written is not None else (answer, made)
+        answer_id = self._trail.new_id()
+        salt = self._trail.salt_of(answer_id)
+        shown = answer_response(answer_id, answer, made, salt)
+        body = as_json(shown)
         await self._trail.record(
             "query.answered", caller=caller, event_id=answer_id, response=body, traceparent=traceparent,
             reason_code="" if answer.answered else "SUPPORT_LOW",
             subject_sha256=self._trail.of_question(caller, question),
-            attributes=citation_attributes(answer, salt) | {"interface": interface},
+            attributes=citation_attributes(answer, salt) | {"interface": interface, "answer_mode": made},
         )  # fmt: skip
         return Told(shown, body)
 

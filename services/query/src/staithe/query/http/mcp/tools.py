@@ -115,6 +115,8 @@ class ToolRoom:
             found = error.errors(include_url=False, include_context=False, include_input=False)[:FAULTS_MAX]
             faults = (fault(each["loc"], each["msg"]) for each in found)
             return failed("; ".join(f"{each['pointer']}: {each['detail']}" for each in faults))
+        if isinstance(asked, AnswerRequest) and asked.mode == "generative" and not self._queries.has_writer:
+            return failed("#/mode: no language model is set up here")
         body = await self._runs[tool.name](call, asked)
         # Clients that know no structured content read the same as text.
         text = types.TextContent(type="text", text=body.decode())
