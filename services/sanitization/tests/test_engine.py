@@ -206,6 +206,13 @@ def test_short_values_are_looked_for_as_whole_words_only() -> None:
     )
 
 
+def test_repetition_at_the_end_of_the_text_ends_with_it() -> None:
+    """Of two values that begin alike the shorter one stands last, where the longer one would reach past the end."""
+    text = "abcdef12345678 and abcdef1234, again: a b c d e f 1 2 3 4"
+    safe = done(text, "mask", EMAIL="abcdef12345678", USERNAME="abcdef1234,")
+    assert (safe.findings[-1].start, safe.findings[-1].end) == (text.index("a b c"), len(text))
+
+
 def test_empty_text_is_safe() -> None:
     safe = MASKING.sanitize("", LABELS)
     assert (safe.text, safe.findings, safe.verdict.value) == ("", (), "pass")

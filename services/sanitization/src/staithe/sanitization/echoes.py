@@ -68,9 +68,10 @@ class _Needles:
             if here is None:
                 continue
             for length in sorted(here, reverse=True):
-                label = labels.get(text[start : start + length])
+                needle = text[start : start + length]
+                label = labels.get(needle)
                 if label is not None:
-                    yield Echo(start, start + length, label)
+                    yield Echo(start, start + len(needle), label)  # at the text's end a slice may be shorter
                     break
 
 
