@@ -256,9 +256,9 @@ def test_compose_networks_join_exactly_the_edges_of_the_map() -> None:
 
 def test_only_published_services_have_a_way_out_of_the_host() -> None:
     open_networks = {name for name, network in COMPOSE["networks"].items() if not network["internal"]}
-    assert open_networks == {"front-ingestion", "front-query"}
+    assert open_networks == {"front-ingestion", "front-sanitization", "front-query"}
     ports = {name: each["ports"] for name, each in COMPOSE["services"].items() if "ports" in each}
-    assert ports.keys() == {"ingestion", "query"}
+    assert ports.keys() == {"ingestion", "sanitization", "query"}
     assert all(port.startswith("127.0.0.1:") for published in ports.values() for port in published)
 
 

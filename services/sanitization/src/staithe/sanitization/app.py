@@ -2,21 +2,28 @@
 
 import asyncio
 
+from aiohttp import web
+
 from staithe.kernel.crypto.sealing import KeyringSealer
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.errors import StaitheError
+from staithe.kernel.http import api_application, serve_https
+from staithe.kernel.identity.verify import DiscoveredKeys, TokenVerifier
 from staithe.kernel.lineage import LineageAuthor, LineageVerifier, load_trusted_keys
 from staithe.kernel.service import DRAIN_SECONDS_MAX, Application, Runtime
 from staithe.kernel.stopped import DocumentHeld
 from staithe.kernel.stream.assembly import event_codec, stream_for
 from staithe.kernel.stream.client import KafkaAccess
+from staithe.kernel.stream.producer import Publisher
 from staithe.kernel.stream.runtime import StreamRuntime
 from staithe.kernel.stream.table import LatestTable
+from staithe.kernel.tls import client_context
 from staithe.kernel.version import code_version
 from staithe.keys.client.sealing import VersionOpener, VersionSealer
 from staithe.keys.client.service import KeyServiceClient
 from staithe.sanitization.build import engine_for
 from staithe.sanitization.held_records import QuarantineTopic
+from staithe.sanitization.http.routes import ReidentifyRoutes
 from staithe.sanitization.policy_file import load_policy
 from staithe.sanitization.pseudonyms import PseudonymKeys
 from staithe.sanitization.quarantine import HELD_TOPIC, Quarantine
@@ -28,23 +35,36 @@ SERVICE = "sanitization"
 
 
 class SanitizationApplication:
-    """The stream, and the table of what is held."""
+    """The stream, the table of what is held, and the API that opens pseudonyms."""
 
-    def __init__(self, stream: StreamRuntime, holds: LatestTable[DocumentHeld]) -> None:
-        self._stream, self._holds = stream, holds
+    def __init__(
+        self, settings: SanitizationSettings, *, stream: StreamRuntime, holds: LatestTable[DocumentHeld],
+        publisher: Publisher, api: web.Application,
+    ) -> None:  # fmt: skip
+        self._settings, self._stream, self._holds = settings, stream, holds
+        self._publisher, self._api = publisher, api
+        self._server: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Begin following and consuming."""
+        """Begin following, consuming and answering."""
         self._holds.start()
         self._stream.start()
+        settings = self._settings
+        self._server = await serve_https(
+            self._api, host=settings.https_host, port=settings.https_port,
+            certificate_file=settings.certificate_file, private_key_file=settings.private_key_file,
+        )  # fmt: skip
 
     def fatal(self) -> StaitheError | None:
         """Why the service can't go on, if it can't."""
         return self._stream.fatal or self._holds.fatal
 
     async def stop(self) -> None:
-        """Finish or abandon the batch under way."""
+        """Refuse new requests, finish those under way, then the stream."""
+        if self._server is not None:
+            await self._server.cleanup()
         await asyncio.to_thread(self._stream.stop, DRAIN_SECONDS_MAX)
+        await asyncio.to_thread(self._publisher.close)
         self._holds.stop()
 
 
@@ -68,4 +88,14 @@ def build(runtime: Runtime, settings: SanitizationSettings) -> Application:
         records=RecordAuthor(code_version=version, signer=signer, digests=pseudonyms), clock=runtime.clock,
     )  # fmt: skip
     stream = stream_for(runtime, stage, codec, sealer=sealer, on_assigned=holds.catch_up)
-    return SanitizationApplication(stream, holds)
+    publisher = Publisher(access, codec)
+    api = _api(runtime, settings, ReidentifyRoutes(pseudonyms, publisher, runtime.clock))
+    return SanitizationApplication(settings, stream=stream, holds=holds, publisher=publisher, api=api)
+
+
+def _api(runtime: Runtime, settings: SanitizationSettings, routes: ReidentifyRoutes) -> web.Application:
+    keys = DiscoveredKeys(settings.issuer_url, client_context(settings.ca_file), runtime.clock)
+    verifier = TokenVerifier(issuer_url=settings.issuer_url, audience=settings.audience, keys=keys, clock=runtime.clock)
+    api = api_application(verifier=verifier, logger=runtime.logger, open_paths=())
+    routes.add_to(api)
+    return api

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from staithe.kernel.settings import LineageSettings, ServiceSettings
+from staithe.kernel.settings import HttpsSettings, LineageSettings, ServiceSettings
 from staithe.keys.client.settings import KeyServiceSettings
 
 
-class SanitizationSettings(ServiceSettings, LineageSettings, KeyServiceSettings):
+class SanitizationSettings(ServiceSettings, HttpsSettings, LineageSettings, KeyServiceSettings):
     """Settings `STAITHE_SANITIZATION_…`."""
 
     keyring_file: Path = Field(description="Keyring: seals `record` to the operator.")

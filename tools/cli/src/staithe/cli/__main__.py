@@ -8,7 +8,7 @@ from staithe.cli.dlq_verbs import dlq
 from staithe.cli.keys_verbs import keys
 from staithe.cli.policy_verbs import policy
 from staithe.cli.quarantine_verbs import quarantine
-from staithe.cli.scan_verbs import scan
+from staithe.cli.scan_verbs import reidentify, scan
 from staithe.cli.topology_verbs import topology
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
 for _verb in (
     stack_verbs.up, stack_verbs.down, stack_verbs.run, stack_verbs.status, stack_verbs.doctor,
     document_verbs.publish, document_verbs.ask, document_verbs.search, document_verbs.erase, document_verbs.token,
-    scan,
+    scan, reidentify,
 ):  # fmt: skip
     app.command()(_verb)
 app.add_typer(audit, name="audit")

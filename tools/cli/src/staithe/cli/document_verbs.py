@@ -10,7 +10,7 @@ from rich.text import Text
 
 from staithe.cli.api import Api
 from staithe.cli.console import EXIT_FAILED, err, guarded, out, print_json, progress_bar
-from staithe.cli.local import LocalStack, Who
+from staithe.cli.local import SCOPES, LocalStack, Who
 from staithe.cli.manifest import Labels, documents_in
 from staithe.cli.publish import publish as publish_documents
 from staithe.cli.publish import wait_settled
@@ -149,11 +149,12 @@ def token(
     tenant: Tenant = "harbour", tier: TierOption = 1, group: Groups = None,
     subject: Annotated[str, typer.Option(help="Who the token is for.")] = "developer",
     seconds: Annotated[int, typer.Option(min=1, help="Lifetime.")] = 3600,
+    scope: Annotated[list[str] | None, typer.Option("--scope", help="One scope; default: all but reidentify.")] = None,
 ) -> None:  # fmt: skip
     """Print a development token of the local issuer. Never use one outside the local stack."""
     err.print("[yellow]development token: anybody holding it is this caller until it expires[/]")
     who = Who(tenant, tier, tuple(group or ()), subject)
-    typer.echo(LocalStack().token(who, lifetime_seconds=seconds))
+    typer.echo(LocalStack().token(who, lifetime_seconds=seconds, scopes=tuple(scope or SCOPES)))
 
 
 def _ask_live(api: Api, asked: dict[str, str]) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from staithe.cli.console import EXIT_FAILED, guarded, out, print_json
+from staithe.cli.api import Api
+from staithe.cli.console import EXIT_FAILED, err, guarded, out, print_json
 from staithe.cli.document_verbs import TierOption
+from staithe.cli.local import LocalStack, Who
 from staithe.cli.scan_lines import scan_lines
 from staithe.cli.scan_show import coloured, difference, explained, summary_table
 from staithe.cli.scanning import Scanned, engine_under, labels_of, scanned
@@ -81,3 +83,20 @@ def _show(result: Scanned, *, several: bool, text: bool, diff: bool) -> None:
         typer.echo(result.document.text)
     else:
         out.print(difference(result) if diff else coloured(result))
+
+
+@guarded
+def reidentify(
+    tenant: Annotated[str, typer.Option(help="The tenant whose pseudonyms to open.")] = "harbour",
+    subject: Annotated[str, typer.Option(help="Who asks; the audit log keeps a keyed digest of it.")] = "developer",
+    file: Annotated[Path | None, typer.Option(help="Text with pseudonyms; default: standard input.")] = None,
+) -> None:
+    """Open the reversible pseudonyms in a text, as somebody who may. Every call is audited; development stacks only."""
+    try:
+        text = file.read_text() if file else sys.stdin.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError("the text cannot be read as UTF-8", reason_code="TEXT_UNREADABLE") from error
+    api = Api(LocalStack(), "sanitization", Who(tenant, subject=subject), ("reidentify",))
+    answer = api.call("POST", "/v1/reidentify", json={"text": text})
+    typer.echo(answer["text"], nl=not answer["text"].endswith("\n"))
+    err.print(f"{answer['opened']} opened, {answer['unknown']} not; audit event {answer['audit_event_id']}")

@@ -36,7 +36,7 @@ SITE: Final = Site(
 
 SECRETS_FOLDER: Final = "./.secrets"
 APPLY: Final = "topology-apply"
-PUBLISHED: Final = {"query": 8443, "ingestion": 8444}
+PUBLISHED: Final = {"query": 8443, "ingestion": 8444, "sanitization": 8445}
 """Port on 127.0.0.1 of each service that applications may call."""
 
 _MEMORY: Final = {"embedding": "1g", "query": "1g", "ingestion": "1g"}

@@ -6,7 +6,7 @@ from staithe.kernel.topology import Topology
 from staithe.stack.layout import StackPaths
 from staithe.stack.pki import Usage, ensure_authority, ensure_leaf
 
-SERVERS: Final = ("broker", "registry", "issuer", "ingestion", "query")
+SERVERS: Final = ("broker", "registry", "issuer", "ingestion", "sanitization", "query")
 """Processes with a listener that clients connect to."""
 
 KEYS: Final = "keys"

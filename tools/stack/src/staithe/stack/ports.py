@@ -28,6 +28,7 @@ _OFFSETS: Final = {
     "query": 12,
     "keys": 13,
     "audit": 14,
+    "sanitization": 15,
     "ingestion_health": 20,
     "sanitization_health": 21,
     "embedding_health": 22,

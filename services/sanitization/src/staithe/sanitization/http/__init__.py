@@ -1,0 +1,1 @@
+"""The HTTPS edge of sanitization: re-identification, for whoever may."""
