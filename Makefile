@@ -14,13 +14,15 @@ PYTEST := $(BIN)/python -m pytest
 
 MODELS := services/sanitization/src/staithe/sanitization/detect/models
 PEERS := $(HOME)/.cache/staithe/bench-sanitization
+RUNS ?= 100000
+FUZZ_LIBRARIES := $(HOME)/.cache/staithe/fuzz-sanitization
 TRAIN_LIBRARIES := $(HOME)/.cache/staithe/train-names
 TRAIN := PYTHONPATH=$(TRAIN_LIBRARIES):tools/train/names:tools/train/injection OPENBLAS_NUM_THREADS=1 $(BIN)/python
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup run up down test test-unit fuzz check format bench bench-audit bench-sanitization chaos train-names lock clean
+.PHONY: help setup run up down test test-unit fuzz fuzz-sanitization check format bench bench-audit bench-sanitization chaos train-names lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +67,14 @@ test: $(STAMP) ## Everything: unit, architecture, contract, integration, securit
 fuzz: $(STAMP) ## Send 600 generated requests to each operation of the query API; minutes
 	@STAITHE_FUZZ_EXAMPLES=600 $(PYTEST) -q services/query/tests/test_edge.py -k description
 
+fuzz-sanitization: $(FUZZ_LIBRARIES)/.installed ## Fuzz the parsers and the sanitization engine with RUNS inputs each (100,000: minutes); Linux
+	@for target in parsers engine; do mkdir -p .fuzz/$$target; PYTHONPATH=$(FUZZ_LIBRARIES) $(BIN)/python tests/fuzz/fuzz_$$target.py \
+	  -runs=$(RUNS) -max_len=512 -timeout=30 -rss_limit_mb=3000 -artifact_prefix=.fuzz/ .fuzz/$$target tests/fuzz/seeds/$$target; done
+
+$(FUZZ_LIBRARIES)/.installed: requirements/fuzz-sanitization.txt $(STAMP)
+	@$(BIN)/pip install --quiet --no-deps --require-hashes --no-compile --upgrade --target $(@D) -r requirements/fuzz-sanitization.txt
+	@touch $@
+
 bench: $(STAMP) ## Retrieval quality and throughput on the real stack; writes docs/benchmarks.md
 	@$(BIN)/python tests/benchmarks/run.py
 
@@ -101,4 +111,4 @@ $(TRAIN_LIBRARIES)/.installed: requirements/train-names.txt $(STAMP)
 
 clean: ## Remove the local stack's state and the virtual environment (caches outside the tree stay)
 	@test ! -x $(BIN)/staithe || $(BIN)/staithe down 2> /dev/null || true
-	@rm -rf .staithe $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .staithe .fuzz $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
