@@ -213,6 +213,12 @@ def test_repetition_at_the_end_of_the_text_ends_with_it() -> None:
     assert (safe.findings[-1].start, safe.findings[-1].end) == (text.index("a b c"), len(text))
 
 
+def test_number_that_its_own_check_cannot_judge_is_masked() -> None:
+    """python-stdnum knows no county of this Chinese identity number and raises instead of answering."""
+    safe = MASKING.sanitize("no. 110611200202222247 here", LABELS)
+    assert "110611200202222247" not in safe.text
+
+
 def test_empty_text_is_safe() -> None:
     safe = MASKING.sanitize("", LABELS)
     assert (safe.text, safe.findings, safe.verdict.value) == ("", (), "pass")
