@@ -25,8 +25,9 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 WATCHED = {
     "ingestion": "documents.ingested.v1", "sanitization": "documents.sanitized.v1", "embedding": "chunks.embedded.v1",
     "indexing": "documents.indexed.v1", "audit": "audit.events.v1", "query": "documents.ingested.v1",
+    "keys": "documents.ingested.v1",
 }  # fmt: skip
-"""Where to see that a service is in the middle of its work (for query: that the pipeline is)."""
+"""Where to see that a service is in the middle of its work (for query and keys: that the pipeline is)."""
 SEEN_MIN = 3
 ASKED = 10
 ANSWERED: set[str] = set()
