@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -51,7 +51,8 @@ IN_FLIGHT_MAX: Final = 2_000
 class Plan:
     """What to publish next, by a seed: the same seed plans the same documents."""
 
-    def __init__(self, seed: int, poison_share: float) -> None:
+    def __init__(self, seed: int, poison_share: float, tenants: Sequence[str]) -> None:
+        self._tenants = tenants
         self._chance, self._poison_share, self._seed = random.Random(seed), poison_share, seed  # noqa: S311
         self._versions: dict[Document, int] = {}
         self._number = 0
@@ -67,7 +68,7 @@ class Plan:
                 yield self._upsert(self._chance.choice(list(self._versions)), poison=False)
             else:
                 self._number += 1
-                document = Document(self._chance.choice(TENANTS), f"chaos-{self._seed}-{self._number}")
+                document = Document(self._chance.choice(self._tenants), f"chaos-{self._seed}-{self._number}")
                 yield self._upsert(document, poison=self._chance.random() < self._poison_share)
 
     def _upsert(self, document: Document, *, poison: bool) -> Acknowledged:
@@ -149,7 +150,7 @@ def main() -> int:
         signal.signal(number, lambda *_: stopping.set())
     with arguments.journal.open("a") as journal:
         source = Source(journal)
-        plan = Plan(arguments.seed, arguments.poison).lines()
+        plan = Plan(arguments.seed, arguments.poison, arguments.tenants).lines()
         again = read([arguments.replay]) if arguments.replay else None
         lines: Iterator[Acknowledged] = iter(again) if again is not None else plan
         due = time.monotonic()
@@ -169,6 +170,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, required=True, help="which documents")
     parser.add_argument("--rate", type=float, default=5.0, help="versions a second (default 5)")
     parser.add_argument("--poison", type=float, default=0.0, help="share of records that can never be read")
+    parser.add_argument("--tenants", nargs="+", default=TENANTS, help="whose documents (default: of both samples)")
     parser.add_argument("--replay", type=Path, help="send every version of this journal again instead")
     return parser.parse_args()
 

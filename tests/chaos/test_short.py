@@ -28,6 +28,8 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 SEED = 20_261
 KILLS = ("sanitization", "indexing", "embedding", "ingestion")
 RATE = "4"
+TENANT = "harbour"
+"""The one whose office may hold documents that other tests on the same stack did not publish."""
 SETTLE_SECONDS_MAX = 240.0
 FIRST_SECONDS_MAX = 60.0
 
@@ -38,7 +40,9 @@ def journal(live: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("chaos") / "journal.jsonl"
     chance, watcher = random.Random(SEED), Watcher(live)  # noqa: S311 - moments, not keys
     command = [sys.executable, str(REPOSITORY / "tests/chaos/load.py"), "--journal", str(path), "--seed", str(SEED)]
-    load = subprocess.Popen([*command, "--rate", RATE, "--poison", "0.03"], cwd=REPOSITORY, env=live.environment)
+    load = subprocess.Popen(
+        [*command, "--rate", RATE, "--poison", "0.03", "--tenants", TENANT], cwd=REPOSITORY, env=live.environment
+    )
     watcher.start()
     try:
         _wait_for(path)

@@ -162,11 +162,12 @@ class LiveStack:
     def exposed_files(self) -> list[str]:
         """Files and folders of the stack that somebody else than its owner could open."""
         # Vert.x sets the mode of an empty scratch folder itself; its parent is private like every other folder.
-        return [
-            str(path.relative_to(self.folder))
-            for path in (self.folder, *self.folder.rglob("*"))
-            if path.lstat().st_mode & 0o077 and path.name != "vertx-cache" and not path.is_symlink()
-        ]
+        exposed = []
+        for path in (self.folder, *self.folder.rglob("*")):
+            with contextlib.suppress(FileNotFoundError):  # a working stack's own temporary files come and go
+                if path.lstat().st_mode & 0o077 and path.name != "vertx-cache" and not path.is_symlink():
+                    exposed.append(str(path.relative_to(self.folder)))
+        return exposed
 
     def log_tails(self) -> str:
         """The last lines of every log, and of `staithe up` itself."""

@@ -1,6 +1,7 @@
 """`staithe scan --jsonl`: one JSON object a line in, one out, whatever the line holds."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
@@ -10,6 +11,8 @@ from staithe.sanitization.policy import DocumentLabels
 
 LINE_BYTES_MAX: Final = 16 * 1024 * 1024
 """A text of TEXT_CHARACTERS_MAX with every character as a \\u escape is 3 MiB; one line must not fill the memory."""
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+"""JSON can spell half a character; no text has one, and it cannot be encoded."""
 
 
 def scan_lines(engine: Engine, lines: BinaryIO, labels: DocumentLabels, *, text: bool) -> Iterator[dict[str, Any]]:
@@ -59,4 +62,6 @@ def _parsed(line: bytes) -> dict[str, Any]:
         raise InvalidEvent("the line is no JSON", reason_code="LINE_MALFORMED") from error
     if not isinstance(given, dict):
         raise InvalidEvent('the line is no object like {"id": …, "text": …}', reason_code="LINE_MALFORMED")
+    if _SURROGATE.search(str(given.get("text"))):
+        raise InvalidEvent("the text holds half a character (a lone surrogate)", reason_code="LINE_MALFORMED")
     return given
