@@ -106,7 +106,7 @@ def allowed_by(error: KafkaError | None) -> bool:
 
 def test_map_is_worth_testing() -> None:
     assert len(TOPICS) > 10
-    assert len(CLIENTS) == 8
+    assert len(CLIENTS) == 9
     assert any(name.endswith(".dlq") for name in TOPICS)
     for operation in ("READ", "WRITE"):
         assert 0 < len(granted("topic", operation)) < len(CLIENTS) * len(TOPICS) / 3
