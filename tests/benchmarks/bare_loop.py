@@ -11,9 +11,14 @@ import onnxruntime
 from support.live import LiveStack
 
 from staithe.embedding.settings import EmbeddingSettings
+from staithe.embedding.stage import SANITIZED_PURPOSE
+from staithe.kernel.clock import SystemClock
+from staithe.kernel.content import Readable
+from staithe.kernel.crypto.sealing import SealContext
 from staithe.kernel.events import ChunksEmbedded, DocumentSanitized, Event
 from staithe.kernel.lineage import sha256
 from staithe.kernel.stream.tail import Tail
+from staithe.keys.client.sealing import VersionOpener
 from staithe.stack.identities import OPERATOR
 from staithe.vectors.chunks import ChunkLimits, chunk_text
 from staithe.vectors.clip import under_title
@@ -21,7 +26,7 @@ from staithe.vectors.model import default_cache_dir, load_encoder, model_paths
 from staithe.vectors.model.files import read_verified
 
 THREADS: Final[int] = EmbeddingSettings.model_fields["concurrency"].default
-"""The embedding service is one process with this many threads, so the bare loop is too."""
+"""Threads of the embedding service, unless it is told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ class LoopRun:
 class BareLoop:
     """The model alone: one session, as many threads as the service, token ids ready; the vectors are let go."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
         graph, _ = read_verified(model_paths(default_cache_dir()))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
@@ -45,7 +51,7 @@ class BareLoop:
     def run(self, token_ids: Sequence[Sequence[int]]) -> LoopRun:
         """Embed every chunk once."""
         begin, cpu_begin = time.perf_counter(), time.process_time()
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(self._threads) as pool:
             for _ in pool.map(self._embed, token_ids):
                 pass
         seconds, cpu_seconds = time.perf_counter() - begin, time.process_time() - cpu_begin
@@ -58,16 +64,19 @@ class BareLoop:
 def same_chunks(stack: LiveStack, suffix: str) -> list[list[int]]:
     """The token ids of every chunk the service embedded for documents with this suffix, cut from the same events.
 
-    That they are the same is checked document by document: the digests of the texts in chunks.embedded.v1.
+    That they are the same is checked document by document: the digests of the texts in chunks.embedded.v1. The texts
+    are opened with the service's own certificate, which lies on this machine.
     """
+    opener = VersionOpener(stack.local().keys("embedding"), SystemClock())
     tokenizer = load_encoder(model_paths(default_cache_dir())).tokenizer
     texts: dict[bytes, list[bytes]] = {}
     ids: list[list[int]] = []
     for event in _events(stack, "documents.sanitized.v1"):
         if isinstance(event, DocumentSanitized) and event.document_id.endswith(suffix):
-            chunks = chunk_text(event.text, tokenizer, ChunkLimits())
+            readable = _open(opener, event)
+            chunks = chunk_text(readable.text, tokenizer, ChunkLimits())
             texts[event.key] = [sha256(each.text.encode()) for each in chunks]
-            ids += [tokenizer.ids(under_title(event.title, each.text, tokenizer)) for each in chunks]
+            ids += [tokenizer.ids(under_title(readable.title, each.text, tokenizer)) for each in chunks]
     for event in _events(stack, "chunks.embedded.v1"):
         if isinstance(event, ChunksEmbedded) and event.document_id.endswith(suffix):
             embedded = [each.text_sha256 for each in event.chunks]
@@ -76,6 +85,11 @@ def same_chunks(stack: LiveStack, suffix: str) -> list[list[int]]:
     if texts:
         raise SystemExit(f"{len(texts)} documents were sanitized but not embedded")
     return ids
+
+
+def _open(opener: VersionOpener, event: DocumentSanitized) -> Readable:
+    context = SealContext(SANITIZED_PURPOSE, event.tenant_id, event.document_id, event.document_version)
+    return Readable.decode(opener.open(context, event.sealed_text))
 
 
 def _events(stack: LiveStack, topic: str) -> Iterator[Event]:

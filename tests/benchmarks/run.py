@@ -1,6 +1,6 @@
 """`make bench`: measures a whole stack of its own, prints tables, writes docs/benchmarks.md and its pictures.
 
-    python tests/benchmarks/run.py [--sections retrieval,freshness,throughput,footprint] [--seconds N] [--repetitions N]
+    python tests/benchmarks/run.py [--sections retrieval,freshness,throughput,…] [--seconds N] [--repetitions N]
 
 Nothing is asserted about time: machines differ. Every figure comes from the run. A run of some sections only prints.
 """
@@ -18,6 +18,7 @@ from typing import Final
 HERE: Final = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]  # for the modules beside this one and for tests/support
 
+from bare_loop import THREADS  # noqa: E402
 from footprint import TimedStack, measure_footprint  # noqa: E402
 from freshness import measure_freshness  # noqa: E402
 from measure import load_average, machine, revision  # noqa: E402
@@ -30,7 +31,7 @@ from throughput import measure_throughput  # noqa: E402
 
 from staithe.stack.ports import StackPorts  # noqa: E402
 
-SECTIONS: Final = ("retrieval", "freshness", "throughput", "footprint")
+SECTIONS: Final = ("retrieval", "freshness", "throughput", "footprint", "throughput-1")
 
 
 def main() -> int:
@@ -68,7 +69,8 @@ def _measure(
     measures: dict[str, Callable[[], Section]] = {
         "retrieval": lambda: measure_quality(stack),
         "freshness": lambda: measure_freshness(stack),
-        "throughput": lambda: measure_throughput(stack, seconds=arguments.seconds, repetitions=arguments.repetitions),
+        "throughput": lambda: _throughput(stack, THREADS, arguments),
+        "throughput-1": lambda: _throughput(stack, 1, arguments),
         "footprint": lambda: measure_footprint(stack),
     }
     sections, loads = [], []
@@ -79,6 +81,10 @@ def _measure(
             show(sections[-1], console)
     stack.stop()
     return sections, loads
+
+
+def _throughput(stack: TimedStack, threads: int, arguments: argparse.Namespace) -> Section:
+    return measure_throughput(stack, threads=threads, seconds=arguments.seconds, repetitions=arguments.repetitions)
 
 
 def _header(kind: str, measured: str, loads: list[str]) -> list[str]:

@@ -87,22 +87,31 @@ class Pair:
         return loop / (sum(self.run.used.processes.values()) / self.run.chunks)
 
 
-def measure_throughput(stack: LiveStack, *, seconds: float, repetitions: int) -> Section:
-    """The whole section: each run of the pipeline, of about `seconds`, stands between two runs of the bare loop."""
-    run_once(stack, ".warm", copies=1)
+def measure_throughput(stack: LiveStack, *, threads: int, seconds: float, repetitions: int) -> Section:
+    """The whole section: each run of the pipeline, of about `seconds`, stands between two runs of the bare loop.
+
+    Model and bare loop have `threads` threads each. The stack is started anew where that takes another setting.
+    """
+    settings = {"STAITHE_EMBEDDING_CONCURRENCY": str(threads)} if threads != THREADS else {}
+    if stack.settings != settings:
+        stack.stop()
+        stack.settings = settings
+        stack.start()
+    name = f".threads{threads}"
+    run_once(stack, f"{name}.warm", copies=1)
     time.sleep(IDLE_SECONDS)
-    token_ids = same_chunks(stack, ".warm")
-    loop = BareLoop()
+    token_ids = same_chunks(stack, f"{name}.warm")
+    loop = BareLoop(threads)
     copies = max(1, math.ceil(seconds * loop.run(token_ids).rate * RATIO_TARGET / len(token_ids)))
     token_ids *= copies
     bare, runs = [loop.run(token_ids)], []
     for repetition in range(repetitions):
-        runs.append(run_once(stack, f".run{repetition}", copies=copies))
+        runs.append(run_once(stack, f"{name}.run{repetition}", copies=copies))
         time.sleep(IDLE_SECONDS)
         bare.append(loop.run(token_ids))
     if any(run.chunks != len(token_ids) for run in runs):
         raise SystemExit("the pipeline indexed other chunks than the bare loop embedded")
-    return _section([Pair(run, pair) for run, pair in zip(runs, itertools.pairwise(bare), strict=True)])
+    return _section(threads, [Pair(run, pair) for run, pair in zip(runs, itertools.pairwise(bare), strict=True)])
 
 
 def run_once(stack: LiveStack, suffix: str, *, copies: int) -> Run:
@@ -163,11 +172,13 @@ def _busy_seconds(stack: LiveStack) -> dict[str, float]:
     return sums
 
 
-def _section(pairs: Sequence[Pair]) -> Section:
+def _section(threads: int, pairs: Sequence[Pair]) -> Section:
     runs = [each.run for each in pairs]
     ratio, steady = median([each.ratio for each in pairs]), median([each.steady_ratio for each in pairs])
     cpu = median([each.cpu_ratio for each in pairs])
-    section = Section("throughput", "Throughput of the pipeline")
+    cores = psutil.cpu_count() or 1
+    words = "1 thread" if threads == 1 else f"{threads} threads"
+    section = Section(f"throughput-{threads}", f"Throughput of the pipeline, {words} for the model on {cores} cores")
     section.tables = [_runs(pairs), _shares(runs), _stages(runs)]
     rates = [
         ("bare ONNX loop", median([each.loop_rate for each in pairs])),
@@ -185,7 +196,7 @@ def _section(pairs: Sequence[Pair]) -> Section:
         ),
         (
             "The bare loop is the same model on exactly the same chunks (digests compared with `chunks.embedded.v1`), "
-            f"one process, {THREADS} threads, tokens ready, stack idle, before and after each run."
+            f"one process, {words}, tokens ready, stack idle, before and after each run."
         ),
         (
             "Time counts from before the first send until the last document is indexed; the first-to-last figure "
@@ -194,6 +205,11 @@ def _section(pairs: Sequence[Pair]) -> Section:
         (
             "By processor time: what the loop uses for a chunk as a part of what stack, publisher and watcher use for "
             "it; about what the ratio by the clock falls to when nobody else uses the machine and its cores are full."
+        ),
+        (
+            f"With {words} the model leaves a core to the other services, so the ratio says how busy they keep it."
+            if threads < cores
+            else f"With {words} the model wants every core, so the ratio is what the other services leave of them."
         ),
         _limit(runs),
     ]

@@ -44,6 +44,8 @@ class LiveStack:
     def __init__(self, kind: str, folder: Path) -> None:
         self.kind, self.folder, self.ports = kind, folder, free_ports()
         self.paths = StackPaths(folder)
+        self.settings: dict[str, str] = {}
+        """More of the environment of `staithe up`, from the next start on."""
         self.up_log = folder.parent / "up.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -54,7 +56,7 @@ class LiveStack:
             "STAITHE_STACK_FOLDER": str(self.folder), "STAITHE_STACK_PORT_BASE": str(self.ports.base),
             "COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb",
         }  # fmt: skip
-        return {**os.environ, **own}
+        return {**os.environ, **own, **self.settings}
 
     @property
     def supervisor_pid(self) -> int:

@@ -37,6 +37,7 @@ from staithe.kernel.stream.settle import (
     AUDIT_TOPIC,
     DEAD_LETTERS_PER_MINUTE_MAX,
     Emit,
+    Preparation,
     Settlement,
     Settler,
     Stopping,
@@ -95,7 +96,9 @@ class FakeStage:
 class Bench:
     """A settler over fakes."""
 
-    def __init__(self, stage: FakeStage, *, sealed: bool = True) -> None:
+    def __init__(
+        self, stage: FakeStage, *, sealed: bool = True, preparation: Preparation | None = None
+    ) -> None:  # fmt: skip
         self.stage, self.clock, self.logger, self.metrics = stage, FakeClock(), FakeLogger(), Metrics("test")
         self.registry = FakeRegistry()
         to_operator = public_key_of(OPERATOR)
@@ -103,7 +106,7 @@ class Bench:
         self.codec = EventCodec(load_topology(TOPOLOGY), PINNED, self.registry)  # type: ignore[arg-type]
         self.settler = Settler(
             "ingestion", stage, self.codec, KeyringSealer(keys), metrics=self.metrics, logger=self.logger,  # type: ignore[arg-type]
-            clock=self.clock,
+            clock=self.clock, preparation=preparation,
         )  # fmt: skip
         # The pause between tries, without the waiting.
         self.settler._sleep = lambda _: None  # type: ignore[method-assign]
@@ -258,6 +261,24 @@ def test_waiting_retry_wakes_up_at_shutdown() -> None:
     thread.start()
     assert ended.wait(10)
     thread.join()
+
+
+def test_batch_is_prepared_without_the_records_that_do_not_decode() -> None:
+    prepared: list[Event] = []
+    bench = Bench(FakeStage(), preparation=prepared.extend)
+    bench.settler.prepare([record(), record(value=b"nonsense"), record(value=None), record()])
+    assert prepared == [EXAMPLES["documents/submitted.v1"]] * 2
+
+
+@pytest.mark.parametrize("failure", [Unavailable("no"), AccessDenied("no"), ValueError("no")])
+def test_failed_preparation_harms_no_record(failure: Exception) -> None:
+    def fail(_: Sequence[Event]) -> None:
+        raise failure
+
+    bench = Bench(FakeStage(), preparation=fail)
+    bench.settler.prepare([record()])
+    assert not bench.settler.settle(record()).reason_code
+    assert bench.logger.events() == ["preparation_failed"]
 
 
 def test_result_for_a_topic_not_on_the_map_is_a_crash() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 from keys_samples import FakeClock, make_room, version
@@ -9,13 +10,15 @@ from keys_samples import FakeClock, make_room, version
 from staithe.kernel.crypto.sealing import (
     KeyringOpener,
     KeyringSealer,
+    KeysNeeded,
     SealContext,
     generate_private_key,
     public_key_of,
 )
 from staithe.kernel.errors import Erased, Integrity, InvalidEvent, StaitheError, Unavailable
+from staithe.kernel.events import Event
 from staithe.keys import wire
-from staithe.keys.client.sealing import VersionOpener, VersionSealer
+from staithe.keys.client.sealing import VersionOpener, VersionSealer, fetch_ahead
 from staithe.keys.limits import KEYS_PER_REQUEST_MAX, PRIVATE_KEY_SECONDS_MAX
 
 
@@ -68,6 +71,42 @@ def test_keys_of_many_documents_are_fetched_in_one_request(bench: Bench) -> None
     bench.opener.prepare([*blobs, *blobs])
     assert [bench.opener.open(*each) for each in blobs] == [b"text"] * 50
     assert bench.service.private == 1
+
+
+def test_keys_to_seal_with_are_made_in_one_request(bench: Bench) -> None:
+    contexts = [SealContext("chunk", "harbour", f"d{number}", 5) for number in range(50)]
+    bench.sealer.prepare([*contexts, *contexts])
+    for context in contexts:
+        assert bench.opener.open(context, bench.sealer.seal(context, b"text")) == b"text"
+    assert bench.service.public == 1
+
+
+def test_preparing_for_a_document_that_may_have_no_key_harms_no_other(bench: Bench) -> None:
+    bench.service.room.shred(version(5))
+    stranger, erased = SealContext("chunk", "stranger", "leave", 5), SealContext("chunk", "harbour", "leave", 5)
+    bench.sealer.prepare([stranger, erased, SealContext("chunk", "harbour", "other", 5)])
+    assert bench.sealed(document="other")
+    assert bench.service.public == 1
+    with pytest.raises(Erased):
+        bench.sealer.seal(erased, b"text")
+    with pytest.raises(InvalidEvent):
+        bench.sealer.seal(stranger, b"text")
+
+
+def test_key_without_a_version_is_not_fetched_ahead(bench: Bench) -> None:
+    bench.sealer.prepare([SealContext("chunk", "harbour", "leave", 0)])
+    assert bench.service.public == 0
+
+
+def test_stage_gets_the_keys_of_a_batch_in_two_requests(bench: Bench) -> None:
+    blobs = [bench.sealed(document=f"d{number}") for number in range(9)]
+    seals = [SealContext("chunk", "harbour", f"e{number}", 5) for number in range(9)]
+    needs = iter([KeysNeeded(opens=(blob,), seals=(seal,)) for blob, seal in zip(blobs, seals, strict=True)])
+    bench.service.public = 0
+    fetch_ahead(bench.opener, bench.sealer, lambda _: next(needs))([cast("Event", None)] * 9)
+    assert [bench.opener.open(*each) for each in blobs] == [b"text"] * 9
+    assert all(bench.sealer.seal(each, b"text") for each in seals)
+    assert (bench.service.public, bench.service.private) == (1, 1)
 
 
 def test_more_keys_than_a_request_takes_go_in_several(bench: Bench) -> None:

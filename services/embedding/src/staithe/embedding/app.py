@@ -6,14 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from staithe.embedding.settings import EmbeddingSettings
-from staithe.embedding.stage import EmbeddingStage
+from staithe.embedding.stage import EmbeddingStage, keys_needed
 from staithe.kernel.crypto.sealing import KeyringSealer
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.lineage import LineageAuthor, LineageVerifier, load_trusted_keys
 from staithe.kernel.service import Application, Runtime
 from staithe.kernel.stream.assembly import StreamApplication, event_codec, stream_for
 from staithe.kernel.version import code_version
-from staithe.keys.client.sealing import VersionOpener, VersionSealer
+from staithe.keys.client.sealing import VersionOpener, VersionSealer, fetch_ahead
 from staithe.keys.client.service import KeyServiceClient
 from staithe.vectors.chunks import Chunk, ChunkLimits, chunk_text
 from staithe.vectors.clip import under_title
@@ -43,9 +43,10 @@ def build(runtime: Runtime, settings: EmbeddingSettings) -> Application:
     """The service, not yet started; raises Integrity when the model is not the pinned one."""
     keys = KeyServiceClient(settings.key_service())
     sealer = VersionSealer(keys, runtime.clock, KeyringSealer.from_file(settings.keyring_file))
+    opener = VersionOpener(keys, runtime.clock)
     stage = EmbeddingStage(
         ModelEncoder(load_encoder(model_paths(settings.model_cache_dir))),
-        opener=VersionOpener(keys, runtime.clock),
+        opener=opener,
         sealer=sealer,
         verifier=LineageVerifier(expected=("ingestion", "sanitization"), keys=load_trusted_keys(settings.trust_file)),
         author=LineageAuthor(
@@ -53,5 +54,8 @@ def build(runtime: Runtime, settings: EmbeddingSettings) -> Application:
         ),
         clock=runtime.clock,
     )
-    stream = stream_for(runtime, stage, event_codec(settings), sealer=sealer, concurrency=settings.concurrency)
+    stream = stream_for(
+        runtime, stage, event_codec(settings), sealer=sealer, concurrency=settings.concurrency,
+        preparation=fetch_ahead(opener, sealer, keys_needed),
+    )  # fmt: skip
     return StreamApplication(stream)

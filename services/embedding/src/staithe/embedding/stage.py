@@ -9,7 +9,7 @@ import numpy.typing as npt
 from staithe.kernel.audit_events import AuditAuthor
 from staithe.kernel.clock import Clock
 from staithe.kernel.content import NOTHING_TO_READ, Readable, chunk_digest, listed_chunks_digest
-from staithe.kernel.crypto.sealing import Opener, SealContext, Sealer
+from staithe.kernel.crypto.sealing import KeysNeeded, Opener, SealContext, Sealer
 from staithe.kernel.errors import Integrity, InvalidEvent
 from staithe.kernel.events import AuditEvent, Chunk, ChunksEmbedded, DocumentSanitized, Event
 from staithe.kernel.ids import new_event_id
@@ -92,23 +92,32 @@ class EmbeddingStage:
         if event.operation is Operation.ERASE:
             self._opener.forget(event.tenant_id, event.document_id)
             return NOTHING_TO_READ
-        context = SealContext(SANITIZED_PURPOSE, event.tenant_id, event.document_id, event.document_version)
         try:
-            return Readable.decode(self._opener.open(context, event.sealed_text))
+            return Readable.decode(self._opener.open(_context(SANITIZED_PURPOSE, event), event.sealed_text))
         except Integrity as error:
             raise InvalidEvent("the sealed text does not open", reason_code="SEAL_BROKEN") from error
 
     def _embed(self, event: DocumentSanitized, readable: Readable, chunk: TextChunk) -> Chunk:
         """The title and name go with each chunk, sealed: the index holds nothing that can be read."""
-        context = SealContext(
-            CHUNK_PURPOSE, event.tenant_id, event.document_id, event.document_version, str(chunk.ordinal)
-        )
+        context = _context(CHUNK_PURPOSE, event, str(chunk.ordinal))
         return Chunk(
             ordinal=chunk.ordinal, span_start=chunk.span_start, span_end=chunk.span_end,
             text_sha256=sha256(chunk.text.encode()),
             sealed_text=self._sealer.seal(context, Readable(readable.name, readable.title, chunk.text).encode()),
             embedding=self._encoder.encode(readable.title, chunk.text).astype("<f4").tobytes(),
         )  # fmt: skip
+
+
+def keys_needed(event: Event) -> KeysNeeded:
+    """What the stage will open and seal for an event."""
+    if not isinstance(event, DocumentSanitized) or event.operation is Operation.ERASE:
+        return KeysNeeded()
+    opens = (_context(SANITIZED_PURPOSE, event), event.sealed_text)
+    return KeysNeeded(opens=(opens,), seals=(_context(CHUNK_PURPOSE, event),))
+
+
+def _context(purpose: str, event: DocumentSanitized, part: str = "") -> SealContext:
+    return SealContext(purpose, event.tenant_id, event.document_id, event.document_version, part)
 
 
 def _dimensions(chunks: Sequence[Chunk]) -> int:

@@ -11,7 +11,7 @@ from staithe.ingestion.parsers.sandbox import ParserPool
 from staithe.ingestion.parsers.sniff import SUPPORTED
 from staithe.ingestion.review import ReviewAuthor, Reviewers
 from staithe.ingestion.settings import IngestionSettings
-from staithe.ingestion.stage import IngestionStage
+from staithe.ingestion.stage import IngestionStage, keys_needed
 from staithe.ingestion.sweep import SWEEP_SECONDS, Sweeper
 from staithe.ingestion.tables import Tables
 from staithe.kernel.audit_events import AuditAuthor
@@ -28,7 +28,7 @@ from staithe.kernel.stream.producer import Publisher
 from staithe.kernel.stream.runtime import StreamRuntime
 from staithe.kernel.tls import client_context
 from staithe.kernel.version import code_version
-from staithe.keys.client.sealing import VersionOpener, VersionSealer
+from staithe.keys.client.sealing import VersionOpener, VersionSealer, fetch_ahead
 from staithe.keys.client.service import KeyServiceClient
 
 SERVICE = "ingestion"
@@ -98,9 +98,8 @@ def build(runtime: Runtime, settings: IngestionSettings) -> Application:
     parsers = ParserPool(settings.parser_children)
     signer = Signer.from_file(settings.signing_key_file)
     author = LineageAuthor(service=SERVICE, code_version=code_version(SERVICE), signer=signer)
-    stage = IngestionStage(
-        parsers, opener=VersionOpener(keys, runtime.clock), sealer=sealer, author=author, clock=runtime.clock
-    )
+    opener = VersionOpener(keys, runtime.clock)
+    stage = IngestionStage(parsers, opener=opener, sealer=sealer, author=author, clock=runtime.clock)
     tables = Tables(access, codec, runtime)
     publisher = Publisher(access, codec)
     reviews = ReviewAuthor(signer, runtime.clock)
@@ -117,7 +116,8 @@ def build(runtime: Runtime, settings: IngestionSettings) -> Application:
     return IngestionApplication(
         settings, parsers=parsers, tables=tables, publisher=publisher, api=api, sweeper=sweeper, runtime=runtime,
         stream=stream_for(
-            runtime, stage, codec, sealer=sealer, concurrency=settings.parser_children
+            runtime, stage, codec, sealer=sealer, concurrency=settings.parser_children,
+            preparation=fetch_ahead(opener, sealer, keys_needed),
         ),
     )  # fmt: skip
 

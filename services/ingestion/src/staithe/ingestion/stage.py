@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from staithe.ingestion.policy import check_submitted, version_of
-from staithe.ingestion.submission import opened
+from staithe.ingestion.submission import opened, sealed_with
 from staithe.kernel.audit_events import AuditAuthor
 from staithe.kernel.clock import Clock
 from staithe.kernel.content import NOTHING_TO_READ, Readable
-from staithe.kernel.crypto.sealing import Opener, SealContext, Sealer
+from staithe.kernel.crypto.sealing import KeysNeeded, Opener, SealContext, Sealer
 from staithe.kernel.errors import InvalidEvent
 from staithe.kernel.events import DocumentIngested, DocumentSubmitted, Event
 from staithe.kernel.ids import new_event_id
@@ -105,5 +105,16 @@ class IngestionStage:
     def _sealed(self, event: DocumentSubmitted, readable: Readable) -> bytes:
         if event.operation is Operation.ERASE:
             return b""
-        context = SealContext(DOCUMENT_PURPOSE, event.tenant_id, event.document_id, event.document_version)
-        return self._sealer.seal(context, readable.encode())
+        return self._sealer.seal(_context(event, event.document_version), readable.encode())
+
+
+def keys_needed(event: Event) -> KeysNeeded:
+    """What the stage will open and seal for an event that it passes on."""
+    if not isinstance(event, DocumentSubmitted) or event.operation is Operation.ERASE:
+        return KeysNeeded()
+    blob = sealed_with(event)
+    return KeysNeeded(opens=(blob,) if blob else (), seals=(_context(event, version_of(event)),))
+
+
+def _context(event: DocumentSubmitted, document_version: int) -> SealContext:
+    return SealContext(DOCUMENT_PURPOSE, event.tenant_id, event.document_id, document_version)

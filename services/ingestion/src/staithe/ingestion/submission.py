@@ -39,5 +39,10 @@ def opened(event: DocumentSubmitted, opener: Opener) -> DocumentSubmitted:
         raise InvalidEvent("the sealed content does not open", reason_code="SEAL_BROKEN") from error
 
 
+def sealed_with(event: DocumentSubmitted) -> tuple[SealContext, bytes] | None:
+    """What `opened` will open, or None when the source sent its content in clear."""
+    return (_context(event), event.sealed_content) if event.sealed_content else None
+
+
 def _context(event: DocumentSubmitted) -> SealContext:
     return SealContext(SUBMISSION_PURPOSE, event.tenant_id, event.document_id, event.document_version)

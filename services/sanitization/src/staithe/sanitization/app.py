@@ -19,7 +19,7 @@ from staithe.kernel.stream.runtime import StreamRuntime
 from staithe.kernel.stream.table import LatestTable
 from staithe.kernel.tls import client_context
 from staithe.kernel.version import code_version
-from staithe.keys.client.sealing import VersionOpener, VersionSealer
+from staithe.keys.client.sealing import VersionOpener, VersionSealer, fetch_ahead
 from staithe.keys.client.service import KeyServiceClient
 from staithe.sanitization.build import engine_for
 from staithe.sanitization.held_records import QuarantineTopic
@@ -29,7 +29,7 @@ from staithe.sanitization.pseudonyms import PseudonymKeys
 from staithe.sanitization.quarantine import HELD_TOPIC, Quarantine
 from staithe.sanitization.record import RecordAuthor
 from staithe.sanitization.settings import SanitizationSettings
-from staithe.sanitization.stage import SanitizationStage
+from staithe.sanitization.stage import SanitizationStage, keys_needed
 
 SERVICE = "sanitization"
 
@@ -75,6 +75,7 @@ def build(runtime: Runtime, settings: SanitizationSettings) -> Application:
     engine = engine_for(load_policy(settings.policy_file), pseudonyms)
     keys = KeyServiceClient(settings.key_service())
     sealer = VersionSealer(keys, runtime.clock, KeyringSealer.from_file(settings.keyring_file))
+    opener = VersionOpener(keys, runtime.clock)
     codec, access = event_codec(settings), KafkaAccess.of(SERVICE, settings)
     trusted = load_trusted_keys(settings.trust_file)
     holds = LatestTable(access, codec, DocumentHeld, topic=HELD_TOPIC, logger=runtime.logger)
@@ -82,12 +83,15 @@ def build(runtime: Runtime, settings: SanitizationSettings) -> Application:
         holds, QuarantineTopic(access, codec), reviewed_by=trusted["ingestion"], clock=runtime.clock
     )
     stage = SanitizationStage(
-        engine, quarantine, opener=VersionOpener(keys, runtime.clock), sealer=sealer,
+        engine, quarantine, opener=opener, sealer=sealer,
         verifier=LineageVerifier(expected=("ingestion",), keys=trusted),
         author=LineageAuthor(service=SERVICE, code_version=version, signer=signer),
         records=RecordAuthor(code_version=version, signer=signer, digests=pseudonyms), clock=runtime.clock,
     )  # fmt: skip
-    stream = stream_for(runtime, stage, codec, sealer=sealer, on_assigned=holds.catch_up)
+    stream = stream_for(
+        runtime, stage, codec, sealer=sealer, on_assigned=holds.catch_up,
+        preparation=fetch_ahead(opener, sealer, keys_needed),
+    )  # fmt: skip
     publisher = Publisher(access, codec)
     api = _api(runtime, settings, ReidentifyRoutes(pseudonyms, publisher, runtime.clock))
     return SanitizationApplication(settings, stream=stream, holds=holds, publisher=publisher, api=api)

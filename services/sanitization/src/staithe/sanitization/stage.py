@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from staithe.kernel.audit_events import AuditAuthor
 from staithe.kernel.clock import Clock
 from staithe.kernel.content import NOTHING_TO_READ, Readable
-from staithe.kernel.crypto.sealing import Opener, SealContext, Sealer
+from staithe.kernel.crypto.sealing import KeysNeeded, Opener, SealContext, Sealer
 from staithe.kernel.errors import Integrity, InvalidEvent
 from staithe.kernel.events import (
     DocumentIngested,
@@ -179,6 +179,14 @@ class SanitizationStage:
         )  # fmt: skip
         told = self._quarantine.held(quarantined, review)
         return [Emit(QUARANTINED_TOPIC, quarantined), Emit(AUDIT_TOPIC, audit), *told]
+
+
+def keys_needed(event: Event) -> KeysNeeded:
+    """What the stage will open and seal for an event that it passes on."""
+    if not isinstance(event, DocumentIngested) or event.operation is Operation.ERASE:
+        return KeysNeeded()
+    opens = (_context("document", event), event.sealed_text)
+    return KeysNeeded(opens=(opens,), seals=(_context("sanitized", event),))
 
 
 def _readable(document: SafeDocument) -> Readable:

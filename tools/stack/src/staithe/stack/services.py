@@ -35,8 +35,8 @@ from staithe.stack.secrets import KAFKA_PASSWORD
 AUDIENCE: Final = "staithe"
 LOG_ORIGIN: Final = "staithe.local/audit"
 HEALTH_BODY_BYTES_MAX: Final = 256 * 1024
-PASSED_ON: Final = "STAITHE_QUERY_LLM_"
-"""What query takes over from the environment of `staithe up`; everything else the stack decides."""
+PASSED_ON: Final = ("STAITHE_QUERY_LLM_", "STAITHE_EMBEDDING_CONCURRENCY")
+"""What its service takes over from the environment of `staithe up`; everything else the stack decides."""
 
 
 class ServicePlan:
@@ -99,8 +99,9 @@ class ServicePlan:
             values["keyring_file"] = self._paths.secrets_of(name) / KEYRING
         prefix = f"STAITHE_{name.upper()}_"
         environment = {prefix + key.upper(): str(value) for key, value in values.items()}
-        if name == "query":
-            environment |= {key: value for key, value in os.environ.items() if key.startswith(PASSED_ON)}
+        environment |= {
+            key: value for key, value in os.environ.items() if key.startswith(prefix) and key.startswith(PASSED_ON)
+        }
         return self._python(name, f"staithe.{name}", environment, health_ready(self._ports.of(f"{name}_health")))
 
     def _python(self, name: str, module: str, environment: dict[str, str], ready: Callable[[], bool]) -> ProcessSpec:

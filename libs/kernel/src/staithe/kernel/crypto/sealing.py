@@ -89,6 +89,14 @@ class Opener(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class KeysNeeded:
+    """What one event will have opened and sealed, so that the keys of a whole batch can be fetched at once."""
+
+    opens: tuple[tuple[SealContext, bytes], ...] = ()
+    seals: tuple[SealContext, ...] = ()
+
+
 def seal_under(key_id: bytes, public_key: bytes, context: SealContext, plaintext: bytes) -> bytes:
     """`plaintext` under a version's key; OVERHEAD_BYTES longer."""
     key = X25519PublicKey.from_public_bytes(public_key)

@@ -11,7 +11,7 @@ from staithe.kernel.settings import ServiceSettings
 from staithe.kernel.stream.client import KafkaAccess
 from staithe.kernel.stream.registry import EventCodec, Registry
 from staithe.kernel.stream.runtime import StreamConfig, StreamRuntime
-from staithe.kernel.stream.settle import Settler, StageFunction
+from staithe.kernel.stream.settle import Preparation, Settler, StageFunction
 from staithe.kernel.topology import load_topology
 
 
@@ -27,13 +27,17 @@ def event_codec(settings: ServiceSettings) -> EventCodec:
 def stream_for(
     runtime: Runtime, stage: StageFunction, codec: EventCodec, *,
     sealer: Sealer, concurrency: int = 1, on_assigned: Callable[[], None] | None = None,
+    preparation: Preparation | None = None,
 ) -> StreamRuntime:  # fmt: skip
-    """The stream of a service: it consumes what topology.yaml says and runs `stage`; `sealer` seals dead letters."""
+    """The stream of a service: it consumes what topology.yaml says and runs `stage`; `sealer` seals dead letters.
+
+    `preparation` runs once before each batch.
+    """
     settings = runtime.settings
     consumed = load_topology(settings.topology_file).services[runtime.service].consumes
     settler = Settler(
         runtime.service, stage, codec, sealer,
-        metrics=runtime.metrics, logger=runtime.logger, clock=runtime.clock,
+        metrics=runtime.metrics, logger=runtime.logger, clock=runtime.clock, preparation=preparation,
     )  # fmt: skip
     config = StreamConfig(runtime.service, settings.replica, consumed, concurrency=concurrency)
     stream = StreamRuntime(

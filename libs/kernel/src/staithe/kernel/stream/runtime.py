@@ -19,13 +19,14 @@ from staithe.kernel.clock import Clock
 from staithe.kernel.errors import Integrity, StaitheError, Unavailable
 from staithe.kernel.limits import BATCH_RECORDS_MAX, BATCH_WAIT_SECONDS
 from staithe.kernel.stream.client import DenialWatch, KafkaAccess, arrived, wrap
+from staithe.kernel.stream.pace import BATCH_SECONDS_TARGET, Pace
 from staithe.kernel.stream.record import Record
 from staithe.kernel.stream.settle import Settlement, Settler, Stopping
 from staithe.kernel.stream.transaction import TransactionalProducer
 from staithe.kernel.telemetry import Headers, Logger, Metrics
 
 SESSION_TIMEOUT_MS: Final = 10_000
-BATCH_SECONDS_QUIET: Final = 2.0
+BATCH_SECONDS_QUIET: Final = 2 * BATCH_SECONDS_TARGET
 """A batch that takes longer is a long one: from then on the consumer is polled while it is worked on."""
 MEMBERSHIP_POLL_SECONDS: Final = 0.2
 RETRY_SECONDS: Final = 1.0
@@ -61,6 +62,7 @@ class StreamRuntime:
         self._denial = DenialWatch()
         self._fresh_assignment = False
         self._maybe_paused = False
+        self._pace = Pace(config.batch_records_max)
         self._pool = ThreadPoolExecutor(config.concurrency, thread_name_prefix="stage")
         self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
         self.fatal: StaitheError | None = None
@@ -151,7 +153,7 @@ class StreamRuntime:
             consumer.resume(consumer.assignment())
             self._maybe_paused = False
         records = []
-        for message in arrived(consumer, self._config.batch_records_max, BATCH_WAIT_SECONDS):
+        for message in arrived(consumer, self._pace.records, BATCH_WAIT_SECONDS):
             error = message.error()
             if error is None:
                 records.append(record_of(message))
@@ -175,7 +177,9 @@ class StreamRuntime:
             self._rewind(consumer, batch)
             return
         self._settler.committed(settlements)
-        self._metrics.batch_seconds.observe(self._clock.monotonic() - started)
+        seconds = self._clock.monotonic() - started
+        self._metrics.batch_seconds.observe(seconds)
+        self._pace.took(len(batch), seconds)
         self._measure_lag(consumer)
 
     def _caught_up(self) -> bool:
@@ -192,7 +196,13 @@ class StreamRuntime:
 
     def _settle(self, consumer: Consumer, batch: list[Record]) -> list[Settlement] | None:
         """Run the stage over the batch, keeping group membership alive meanwhile; None when stopping."""
-        futures = [self._pool.submit(self._settler.settle, each) for each in batch]
+        self._settler.prepare(batch)
+        # The largest first, so that no thread is left alone with a long one while the others have nothing to do.
+        submitted = {
+            number: self._pool.submit(self._settler.settle, record)
+            for number, record in sorted(enumerate(batch), key=lambda each: -len(each[1].value or b""))
+        }
+        futures = [submitted[number] for number in range(len(batch))]
         try:
             _, unfinished = wait(futures, timeout=BATCH_SECONDS_QUIET)
             if unfinished:

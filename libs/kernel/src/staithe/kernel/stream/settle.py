@@ -5,6 +5,7 @@ AccessDenied, Integrity and ConfigurationError stop the stream. A crash of the s
 one bad record must not stop its neighbours, and the sealed original can be replayed once the fault is mended.
 """
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -50,6 +51,10 @@ StageFunction = Callable[[Event, Headers], Sequence[Emit]]
 """A stage: an event and its headers in, events out. May raise any StaitheError; must be idempotent and thread-safe."""
 
 
+Preparation = Callable[[Sequence[Event]], None]
+"""What a stage does once for a batch before its records: fetch at once what each would fetch alone. Only for speed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """What became of one record."""
@@ -64,9 +69,10 @@ class Settler:
 
     def __init__(
         self, service: str, stage: StageFunction, codec: EventCodec, sealer: Sealer, *,
-        metrics: Metrics, logger: Logger, clock: Clock,
+        metrics: Metrics, logger: Logger, clock: Clock, preparation: Preparation | None = None,
     ) -> None:  # fmt: skip
         self._service, self._stage, self._codec, self._sealer = service, stage, codec, sealer
+        self._preparation = preparation
         self._metrics, self._logger, self._clock = metrics, logger, clock
         self._audit = AuditAuthor(service, clock)
         self._tracer = Tracer(service)
@@ -81,6 +87,19 @@ class Settler:
     def flooded(self) -> bool:
         """Whether too many records were dead-lettered in a minute; only a restart clears it."""
         return self._flooded
+
+    def prepare(self, records: Sequence[Record]) -> None:
+        """Run the stage's preparation over a batch; when it fails, each record finds out for itself."""
+        if self._preparation is None:
+            return
+        events = []
+        for each in records:
+            with contextlib.suppress(StaitheError):
+                events.append(self._codec.decode(each.topic, each.value))
+        try:
+            self._preparation(events)
+        except Exception as error:  # noqa: BLE001 - it may fail on one bad record, which must not harm the others
+            self._logger.warning("preparation_failed", error_class=type(error).__name__)
 
     def settle(self, record: Record) -> Settlement:
         """The outcome of one record, retrying in place while a dependency is unavailable.

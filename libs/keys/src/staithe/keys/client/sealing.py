@@ -1,19 +1,21 @@
 """The sealer and the opener that services use: they fetch the key of each document version when it is first needed."""
 
-from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, Protocol, TypeVar
 
 from staithe.kernel.clock import Clock
 from staithe.kernel.crypto.sealing import (
     KEYRING,
     KeyringOpener,
     KeyringSealer,
+    KeysNeeded,
     SealContext,
     key_id_of,
     open_under,
     seal_under,
 )
 from staithe.kernel.errors import Erased, Integrity, InvalidEvent
+from staithe.kernel.events import Event
 from staithe.kernel.topology import KEYRING_PURPOSE
 from staithe.keys import wire
 from staithe.keys.client.cache import KeyCache
@@ -27,6 +29,7 @@ from staithe.keys.limits import (
 from staithe.keys.policy import UNVERSIONED
 
 Sealed = tuple[SealContext, bytes]
+Each = TypeVar("Each")
 _WORDS: Final = {
     wire.ERASED: "this version of the document was erased",
     wire.UNKNOWN_TENANT: "this tenant is not set up here; add it to policies/tenants.yaml",
@@ -65,19 +68,40 @@ class VersionSealer:
         key_id, public_key = self._key(context)
         return seal_under(key_id, public_key, context, plaintext)
 
+    def prepare(self, contexts: Iterable[SealContext]) -> None:
+        """Fetch the keys for all `contexts` at once, as `VersionOpener.prepare` does."""
+        wanted: dict[str, dict[wire.Version, None]] = {}
+        for context in contexts:
+            version = _version_of(context)
+            if version.document_version != UNVERSIONED and self._cache.get((context.purpose, version)) is None:
+                wanted.setdefault(context.purpose, {})[version] = None
+        for purpose, versions in wanted.items():
+            for some in _portions(versions):
+                self._fetch(purpose, some)
+
     def _key(self, context: SealContext) -> tuple[bytes, bytes]:
         version = _version_of(context)
         known = self._cache.get((context.purpose, version))
         if known is not None:
             return known
-        answer = self._source.public_keys(context.purpose, [version])[0]
-        if answer.key_id is None or answer.public_key is None:
-            raise _refusal(answer.refused or "")
-        key = bytes.fromhex(answer.key_id), bytes.fromhex(answer.public_key)
-        if version.document_version != UNVERSIONED:
-            # A key without a version is replaced at each erasure, and a record under a destroyed one would be lost.
-            self._cache.put((context.purpose, version), (version.tenant_id, version.document_id), key)
-        return key
+        answer = self._fetch(context.purpose, [version])[0]
+        if isinstance(answer, str):
+            raise _refusal(answer)
+        return answer
+
+    def _fetch(self, purpose: str, versions: Sequence[wire.Version]) -> list[tuple[bytes, bytes] | str]:
+        """For each version its key, kept for later, or why there is none."""
+        keys: list[tuple[bytes, bytes] | str] = []
+        for version, answer in zip(versions, self._source.public_keys(purpose, versions), strict=True):
+            if answer.key_id is None or answer.public_key is None:
+                keys.append(answer.refused or "")
+                continue
+            key = bytes.fromhex(answer.key_id), bytes.fromhex(answer.public_key)
+            keys.append(key)
+            if version.document_version != UNVERSIONED:
+                # A key without a version is replaced at each erasure: a record under a destroyed one would be lost.
+                self._cache.put((purpose, version), (version.tenant_id, version.document_id), key)
+        return keys
 
 
 class VersionOpener:
@@ -116,9 +140,8 @@ class VersionOpener:
             if self._cache.get((context.purpose, name)) is None:
                 wanted.setdefault(context.purpose, {})[name] = None
         for purpose, names in wanted.items():
-            ordered = list(names)
-            for start in range(0, len(ordered), KEYS_PER_REQUEST_MAX):
-                self._fetch(purpose, ordered[start : start + KEYS_PER_REQUEST_MAX])
+            for some in _portions(names):
+                self._fetch(purpose, some)
 
     def forget(self, tenant_id: str, document_id: str) -> None:
         """Drop the keys of an erased document from memory."""
@@ -131,6 +154,26 @@ class VersionOpener:
                 document = (name.tenant_id, name.document_id)
                 self._cache.put((purpose, name), document, bytes.fromhex(answer.private_key))
         return answers
+
+
+def fetch_ahead(
+    opener: VersionOpener, sealer: VersionSealer, needs: Callable[[Event], KeysNeeded]
+) -> Callable[[Sequence[Event]], None]:
+    """The preparation of a stage: two requests for the keys of a whole batch instead of two for each event."""
+
+    def prepare(events: Sequence[Event]) -> None:
+        needed = [needs(each) for each in events]
+        opener.prepare(each for keys in needed for each in keys.opens)
+        sealer.prepare(each for keys in needed for each in keys.seals)
+
+    return prepare
+
+
+def _portions(all_of_them: Iterable[Each]) -> Iterator[list[Each]]:
+    """As many at a time as one request may ask for."""
+    ordered = list(all_of_them)
+    for start in range(0, len(ordered), KEYS_PER_REQUEST_MAX):
+        yield ordered[start : start + KEYS_PER_REQUEST_MAX]
 
 
 def _version_of(context: SealContext) -> wire.Version:

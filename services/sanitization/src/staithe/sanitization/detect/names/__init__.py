@@ -22,8 +22,13 @@ class Names:
     """
 
     def __init__(self) -> None:
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415 - importing it changes the environment
+
         content = models.content_of("names.npz")
         arrays = models.arrays(content, models.NAMES_SHA256, name="names.npz", bytes_max=MODEL_BYTES_MAX)
+        # So small a network is slower on two threads than on one: numpy's spin while they wait for each other, and
+        # took nine times the processor time. For the whole process, since the pool is one for the process.
+        threadpool_limits(limits=1, user_api="blas")
         self._tagger = NameTagger(unpack(arrays))
         self.version = models.NAMES_SHA256
 
