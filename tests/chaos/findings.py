@@ -77,10 +77,10 @@ def show(findings: Sequence[Finding], console: Console) -> None:
 
 
 def write_report(
-    path: Path, findings: Sequence[Finding], *, seed: int, share: float, revision: str, seconds: float
+    path: Path, findings: Sequence[Finding], *, rows: int, seed: int, share: float, revision: str, seconds: float
 ) -> None:
-    """Write docs/reliability.md."""
-    rows = [COLUMNS, ["---", *["---:"] * (len(COLUMNS) - 1)], *(finding.cells() for finding in findings)]
+    """Write docs/reliability.md; `rows` is how many a full run has."""
+    table = [COLUMNS, ["---", *["---:"] * (len(COLUMNS) - 1)], *(finding.cells() for finding in findings)]
     held: dict[str, int] = {}
     for finding in findings:
         for name, size in finding.memory.items():
@@ -94,8 +94,9 @@ def write_report(
         "> nothing twice, nothing erased that answers, no version mixed with another, every action in the log.", "",
         f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {revision}, `{command}`, {seconds / 60:.0f} minutes",
         f"- {machine()}, one broker, Milvus Lite",
+        f"- {len(findings)} of {rows} rows",
         f"- The most memory any process held: {memory}", "",
-        *("| " + " | ".join(row) + " |" for row in rows), "",
+        *("| " + " | ".join(row) + " |" for row in table), "",
         "## What the rows do", "",
         *(f"- **{finding.row}**: {finding.what}." for finding in findings), "",
         "## How it is judged", "",

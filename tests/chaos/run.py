@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,20 +50,27 @@ def main() -> int:
         row for row in all_rows().values() if arguments.rows in ("all", "") or row.name in arguments.rows.split(",")
     ]
     measured, begun = revision(REPOSITORY), time.time()
-    with tempfile.TemporaryDirectory(prefix="staithe-chaos-") as folder:
-        findings = _hurt(Path(folder), chosen, arguments, console)
-    show(findings, console)
     whole = len(chosen) == len(all_rows()) and arguments.share == 1.0 and in_namespaces()
-    if (whole or arguments.write) and not arguments.print_only:
-        path = REPOSITORY / "docs" / "reliability.md"
-        write_report(
-            path, findings, seed=arguments.seed, share=arguments.share, revision=measured, seconds=time.time() - begun
-        )
-        console.print(f"wrote {path.relative_to(REPOSITORY)}")
+    path = REPOSITORY / "docs" / "reliability.md"
+
+    def keep(findings: Sequence[Finding]) -> None:
+        if (whole or arguments.write) and not arguments.print_only:
+            write_report(
+                path, findings, rows=len(all_rows()), seed=arguments.seed, share=arguments.share, revision=measured,
+                seconds=time.time() - begun,
+            )  # fmt: skip
+
+    with tempfile.TemporaryDirectory(prefix="staithe-chaos-") as folder:
+        findings = _hurt(Path(folder), chosen, arguments, console, keep)
+    show(findings, console)
     return 0 if all(finding.holds for finding in findings) else 1
 
 
-def _hurt(folder: Path, chosen: Sequence[Row], arguments: argparse.Namespace, console: Console) -> list[Finding]:
+def _hurt(
+    folder: Path, chosen: Sequence[Row], arguments: argparse.Namespace, console: Console,
+    keep: Callable[[Sequence[Finding]], None],
+) -> list[Finding]:  # fmt: skip
+    """Every row in turn. `keep` gets what there is after each, for a run takes long and may be cut off."""
     live = LiveStack("lite", folder / "stack")
     if in_namespaces():
         live.folder.mkdir(mode=0o700)
@@ -80,6 +87,7 @@ def _hurt(folder: Path, chosen: Sequence[Row], arguments: argparse.Namespace, co
             console.print(f"[bold]{row.name}[/]: {row.what}", highlight=False)
             finding = _one(live, row, folder, proxy, arguments)
             findings.append(finding)
+            keep(findings)
             console.print(f"  {finding.in_words()}", highlight=False)
         live.stop()
     finally:

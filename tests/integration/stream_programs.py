@@ -59,7 +59,7 @@ def move(given: dict[str, Any]) -> int:
     settler = Settler(service, stage, codec_of(given), sealer, metrics=metrics, logger=logger, clock=clock)
     access = KafkaAccess(given["bootstrap"], given["principal"], Path(given["password"]), Path(given["authority"]))
     stream = StreamRuntime(
-        StreamConfig(service, 0, (given["input"],), concurrency=2), access, settler,
+        StreamConfig(service, 0, (given["input"],), concurrency=2, ahead=given["ahead"]), access, settler,
         metrics=metrics, logger=logger, clock=clock,
     )  # fmt: skip
     stopping = threading.Event()

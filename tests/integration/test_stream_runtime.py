@@ -125,7 +125,7 @@ def bench(live: LiveStack, tmp_path: Path) -> Iterator[Bench]:
         "authority": str(access.ca_file), "registry": registry_url, "schemas": str(REPOSITORY / "schemas"),
         "topology": map_of_test, "keyring": str(live.paths.secrets_of("ingestion") / KEYRING),
         "input": own[0].name, "output": f"{word}.moved.v1", "closed": str(tmp_path / "closed"),
-        "seconds_per_record": 0.004,
+        "seconds_per_record": 0.004, "ahead": False,
     }  # fmt: skip
     codec = EventCodec(topology, schemas, registry)
     yield Bench(tmp_path, given, access, codec)
@@ -134,7 +134,9 @@ def bench(live: LiveStack, tmp_path: Path) -> Iterator[Bench]:
         future.result(ANSWER_SECONDS)
 
 
-def test_kills_at_random_points_lose_and_double_nothing(bench: Bench) -> None:
+@pytest.mark.parametrize("ahead", [False, True], ids=["one batch at a time", "next batch ahead"])
+def test_kills_at_random_points_lose_and_double_nothing(bench: Bench, ahead: bool) -> None:
+    bench.given["ahead"] = ahead
     sent = events(RECORDS, poison_every=POISON_EVERY)
     bench.fill(sent)
     good = [each.event_id for each in sent if not each.reason_code]
@@ -182,7 +184,9 @@ def poison_places(bench: Bench) -> list[tuple[int, int]]:
     return sorted(places)
 
 
-def test_outage_of_five_seconds_loses_nothing_and_keeps_membership(bench: Bench) -> None:
+@pytest.mark.parametrize("ahead", [False, True], ids=["one batch at a time", "next batch ahead"])
+def test_outage_of_five_seconds_loses_nothing_and_keeps_membership(bench: Bench, ahead: bool) -> None:
+    bench.given["ahead"] = ahead
     bench.closed.touch()
     sent = events(300)
     bench.fill(sent)

@@ -79,7 +79,7 @@ class Bench:
         self.runtime._keep_membership(self.consumer, [self.batch])  # type: ignore[arg-type]
 
     def next_batch(self) -> None:
-        self.runtime._batch(self.consumer)  # type: ignore[arg-type]
+        self.runtime._begin(self.consumer, 0)  # type: ignore[arg-type]
 
 
 def test_records_wait_while_a_long_batch_is_worked_on_and_flow_afterwards() -> None:

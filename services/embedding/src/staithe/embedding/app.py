@@ -56,6 +56,6 @@ def build(runtime: Runtime, settings: EmbeddingSettings) -> Application:
     )
     stream = stream_for(
         runtime, stage, event_codec(settings), sealer=sealer, concurrency=settings.concurrency,
-        preparation=fetch_ahead(opener, sealer, keys_needed),
+        preparation=fetch_ahead(opener, sealer, keys_needed), ahead=True,
     )  # fmt: skip
     return StreamApplication(stream)

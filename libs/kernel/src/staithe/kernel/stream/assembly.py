@@ -27,11 +27,11 @@ def event_codec(settings: ServiceSettings) -> EventCodec:
 def stream_for(
     runtime: Runtime, stage: StageFunction, codec: EventCodec, *,
     sealer: Sealer, concurrency: int = 1, on_assigned: Callable[[], None] | None = None,
-    preparation: Preparation | None = None,
+    preparation: Preparation | None = None, ahead: bool = False,
 ) -> StreamRuntime:  # fmt: skip
     """The stream of a service: it consumes what topology.yaml says and runs `stage`; `sealer` seals dead letters.
 
-    `preparation` runs once before each batch.
+    `preparation` runs once before each batch; `ahead` as in StreamConfig.
     """
     settings = runtime.settings
     consumed = load_topology(settings.topology_file).services[runtime.service].consumes
@@ -39,7 +39,7 @@ def stream_for(
         runtime.service, stage, codec, sealer,
         metrics=runtime.metrics, logger=runtime.logger, clock=runtime.clock, preparation=preparation,
     )  # fmt: skip
-    config = StreamConfig(runtime.service, settings.replica, consumed, concurrency=concurrency)
+    config = StreamConfig(runtime.service, settings.replica, consumed, concurrency=concurrency, ahead=ahead)
     stream = StreamRuntime(
         config, KafkaAccess.of(runtime.service, settings), settler, on_assigned=on_assigned,
         metrics=runtime.metrics, logger=runtime.logger, clock=runtime.clock,

@@ -10,6 +10,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from staithe.kernel.errors import AccessDenied, Integrity, StaitheError, Unavailable
 from staithe.kernel.files import read_password
 from staithe.kernel.settings import ServiceSettings
+from staithe.kernel.stream.record import Record
+from staithe.kernel.telemetry import Headers
 
 COMPRESSION: Final = "gzip"
 """The one codec every client reads by itself: aiokafka, under Faust, stops for good at a zstd or lz4 batch unless
@@ -104,3 +106,17 @@ def wrap(error: KafkaException | KafkaError, doing: str) -> StaitheError:
     if inner.fatal():
         return Integrity(where, reason_code="KAFKA_FATAL")
     return Unavailable(where, reason_code="KAFKA_UNAVAILABLE")
+
+
+def record_of(message: Message) -> Record:
+    """Librdkafka's message in our own type."""
+    return Record(
+        topic=message.topic() or "", partition=message.partition() or 0, offset=message.offset() or 0,
+        key=message.key(), value=message.value(), headers=_headers(message), timestamp_ms=message.timestamp()[1],
+    )  # fmt: skip
+
+
+def _headers(message: Message) -> Headers:
+    headers = message.headers() or []
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    return tuple((name, value if isinstance(value, bytes) else str(value or "").encode()) for name, value in pairs)

@@ -13,17 +13,18 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from staithe.kernel.clock import Clock
 from staithe.kernel.errors import Integrity, StaitheError, Unavailable
 from staithe.kernel.limits import BATCH_RECORDS_MAX, BATCH_WAIT_SECONDS
-from staithe.kernel.stream.client import DenialWatch, KafkaAccess, arrived, wrap
+from staithe.kernel.stream.batch import Batch, Place
+from staithe.kernel.stream.client import DenialWatch, KafkaAccess, arrived, record_of, wrap
 from staithe.kernel.stream.pace import BATCH_SECONDS_TARGET, Pace
 from staithe.kernel.stream.record import Record
 from staithe.kernel.stream.settle import Settlement, Settler, Stopping
 from staithe.kernel.stream.transaction import TransactionalProducer
-from staithe.kernel.telemetry import Headers, Logger, Metrics
+from staithe.kernel.telemetry import Logger, Metrics
 
 SESSION_TIMEOUT_MS: Final = 10_000
 BATCH_SECONDS_QUIET: Final = 2 * BATCH_SECONDS_TARGET
@@ -36,13 +37,18 @@ FETCH_BYTES_MAX: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class StreamConfig:
-    """What a stream reads, as whom, and how many records at once."""
+    """What a stream reads, as whom, and how many records at once.
+
+    `ahead`: the next batch is worked on while one is committed. Only for a stage that keeps nothing from one record to
+    the next, since a batch that cannot be committed is read again after the next one has begun.
+    """
 
     service: str
     replica: int
     topics: tuple[str, ...]
     concurrency: int = 1
     batch_records_max: int = BATCH_RECORDS_MAX
+    ahead: bool = False
 
 
 class StreamRuntime:
@@ -57,12 +63,13 @@ class StreamRuntime:
         self._on_assigned = on_assigned
         self._stopping = threading.Event()
         self._assigned = threading.Event()
-        self._owned: set[tuple[str, int]] = set()
-        self._disowned: set[tuple[str, int]] = set()
+        self._owned: set[Place] = set()
+        self._under_way: list[Batch] = []
         self._denial = DenialWatch()
         self._fresh_assignment = False
         self._maybe_paused = False
         self._pace = Pace(config.batch_records_max)
+        self._moved_at = 0.0
         self._pool = ThreadPoolExecutor(config.concurrency, thread_name_prefix="stage")
         self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
         self.fatal: StaitheError | None = None
@@ -108,12 +115,12 @@ class StreamRuntime:
         try:
             while not self._stopping.is_set():
                 if self._settler.flooded():
+                    self._abandon(consumer)
                     self._idle(consumer)
                     continue
                 self._denial.check()
-                batch = self._batch(consumer)
-                if batch:
-                    self._move(consumer, producer, batch)
+                if self._under_way or self._begin(consumer, BATCH_WAIT_SECONDS):
+                    self._move(consumer, producer)
         finally:
             producer.close()
             consumer.close()
@@ -143,17 +150,30 @@ class StreamRuntime:
     def _gave_up(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
         given_up = {(each.topic, each.partition) for each in partitions}
         self._owned -= given_up
-        self._disowned |= given_up
+        for batch in self._under_way:
+            batch.lost |= given_up
         self._logger.info("partitions_given_up", count=len(partitions))
 
-    def _batch(self, consumer: Consumer) -> list[Record]:
-        self._disowned.clear()
+    def _begin(self, consumer: Consumer, wait_seconds: float) -> bool:
+        """Fetch a batch and have the stage work on it; False when there was none, or it cannot be worked on yet."""
         if self._maybe_paused:
             # A partition that was paused when it was lost comes back paused, and would stay silent for ever.
             consumer.resume(consumer.assignment())
             self._maybe_paused = False
+        batch = Batch(self._fetched(consumer, wait_seconds), begun=self._clock.monotonic())
+        if not batch.records:
+            return False
+        self._under_way.append(batch)
+        if not self._caught_up():
+            self._abandon(consumer)
+            return False
+        self._settler.prepare(batch.records)
+        batch.futures = self._submitted(batch.records)
+        return True
+
+    def _fetched(self, consumer: Consumer, wait_seconds: float) -> list[Record]:
         records = []
-        for message in arrived(consumer, self._pace.records, BATCH_WAIT_SECONDS):
+        for message in arrived(consumer, self._pace.records, wait_seconds):
             error = message.error()
             if error is None:
                 records.append(record_of(message))
@@ -161,26 +181,43 @@ class StreamRuntime:
                 raise wrap(error, "consuming")
         return records
 
-    def _move(self, consumer: Consumer, producer: TransactionalProducer, batch: list[Record]) -> None:
-        started = self._clock.monotonic()
-        if not self._caught_up():
-            self._rewind(consumer, batch)
-            return
+    def _submitted(self, records: Sequence[Record]) -> list[Future[Settlement]]:
+        """The largest first, so that no thread is left alone with a long one while the others have nothing to do."""
+        submitted = {
+            number: self._pool.submit(self._settler.settle, record)
+            for number, record in sorted(enumerate(records), key=lambda each: -len(each[1].value or b""))
+        }
+        return [submitted[number] for number in range(len(records))]
+
+    def _move(self, consumer: Consumer, producer: TransactionalProducer) -> None:
+        """Finish the oldest batch under way and commit it, or have all that is under way read again."""
+        batch = self._under_way[0]
         settlements = self._settle(consumer, batch)
-        if settlements is None or any((each.topic, each.partition) in self._disowned for each in batch):
-            # Stopping, or part of the batch was meanwhile another member's: abandon it whole, commit nothing.
-            self._rewind(consumer, batch)
+        if settlements is not None and self._config.ahead and not self._stopping.is_set():
+            self._begin(consumer, 0)
+        # Stopping, or part of the batch was meanwhile another member's, or what came after it cannot be worked on yet.
+        if settlements is None or batch not in self._under_way or batch.spoilt():
+            self._abandon(consumer)
             return
         outgoing = [each for settlement in settlements for each in settlement.outgoing]
-        ends = {(each.topic, each.partition): each.offset + 1 for each in batch}
-        if not producer.commit(outgoing, ends, consumer.consumer_group_metadata()):
-            self._rewind(consumer, batch)
+        if not producer.commit(outgoing, batch.ends(), consumer.consumer_group_metadata()):
+            self._abandon(consumer)
             return
+        self._under_way.remove(batch)
         self._settler.committed(settlements)
-        seconds = self._clock.monotonic() - started
-        self._metrics.batch_seconds.observe(seconds)
-        self._pace.took(len(batch), seconds)
-        self._measure_lag(consumer)
+        self._measure(consumer, batch)
+
+    def _abandon(self, consumer: Consumer) -> None:
+        """Read again all that is under way, from the oldest batch on: seek each partition that stayed ours to it.
+
+        One that was lost and won back meanwhile starts at its committed offset, which may lie further on.
+        """
+        for batch in reversed(self._under_way):
+            batch.cancel()
+            for place, offset in batch.firsts():
+                if place in self._owned:
+                    consumer.seek(TopicPartition(*place, offset))
+        self._under_way.clear()
 
     def _caught_up(self) -> bool:
         """Whether the stage knows what earlier owners of its partitions did; False: not yet, read the batch again."""
@@ -194,25 +231,17 @@ class StreamRuntime:
         self._fresh_assignment = False
         return True
 
-    def _settle(self, consumer: Consumer, batch: list[Record]) -> list[Settlement] | None:
-        """Run the stage over the batch, keeping group membership alive meanwhile; None when stopping."""
-        self._settler.prepare(batch)
-        # The largest first, so that no thread is left alone with a long one while the others have nothing to do.
-        submitted = {
-            number: self._pool.submit(self._settler.settle, record)
-            for number, record in sorted(enumerate(batch), key=lambda each: -len(each[1].value or b""))
-        }
-        futures = [submitted[number] for number in range(len(batch))]
+    def _settle(self, consumer: Consumer, batch: Batch) -> list[Settlement] | None:
+        """What the stage made of the batch, keeping group membership alive meanwhile; None when stopping."""
         try:
-            _, unfinished = wait(futures, timeout=BATCH_SECONDS_QUIET)
+            _, unfinished = wait(batch.futures, timeout=BATCH_SECONDS_QUIET)
             if unfinished:
-                self._keep_membership(consumer, futures)
-            return [future.result() for future in futures]
+                self._keep_membership(consumer, batch.futures)
+            return [future.result() for future in batch.futures]
         except Stopping:
             return None
         finally:
-            for future in futures:
-                future.cancel()
+            batch.cancel()
 
     def _keep_membership(self, consumer: Consumer, futures: Sequence[Future[Settlement]]) -> None:
         """Poll, paused, until all futures are done, so that rebalances are answered while a long batch is worked on.
@@ -234,22 +263,19 @@ class StreamRuntime:
                 raise wrap(error, "keeping membership")
         self._maybe_paused = True
 
-    def _rewind(self, consumer: Consumer, batch: list[Record]) -> None:
-        """Read the batch again: seek each partition that stayed ours to its first record in it.
-
-        One that was lost and won back meanwhile starts at its committed offset, which may lie further on.
-        """
-        firsts: dict[tuple[str, int], int] = {}
-        for record in batch:
-            firsts.setdefault((record.topic, record.partition), record.offset)
-        for (topic, partition), offset in firsts.items():
-            if (topic, partition) in self._owned - self._disowned:
-                consumer.seek(TopicPartition(topic, partition, offset))
-
     def _idle(self, consumer: Consumer) -> None:
         """Keep membership without taking records: somebody must look at the dead letters first."""
         consumer.pause(consumer.assignment())
         consumer.poll(MEMBERSHIP_POLL_SECONDS)
+
+    def _measure(self, consumer: Consumer, batch: Batch) -> None:
+        """A batch that was begun while the one before was committed counts from there."""
+        now = self._clock.monotonic()
+        seconds = now - max(batch.begun, self._moved_at)
+        self._moved_at = now
+        self._metrics.batch_seconds.observe(seconds)
+        self._pace.took(len(batch.records), seconds)
+        self._measure_lag(consumer)
 
     def _measure_lag(self, consumer: Consumer) -> None:
         lags = dict.fromkeys(self._config.topics, 0)
@@ -267,17 +293,3 @@ def _instance(slot: str, topics: Sequence[str]) -> str:
     A broker hands a member that comes back under its name the assignment it had, whatever it subscribes to now.
     """
     return f"{slot}-{hashlib.sha256(','.join(topics).encode()).hexdigest()[:8]}"
-
-
-def record_of(message: Message) -> Record:
-    """Librdkafka's message in our own type."""
-    return Record(
-        topic=message.topic() or "", partition=message.partition() or 0, offset=message.offset() or 0,
-        key=message.key(), value=message.value(), headers=_headers(message), timestamp_ms=message.timestamp()[1],
-    )  # fmt: skip
-
-
-def _headers(message: Message) -> Headers:
-    headers = message.headers() or []
-    pairs = headers.items() if isinstance(headers, dict) else headers
-    return tuple((name, value if isinstance(value, bytes) else str(value or "").encode()) for name, value in pairs)

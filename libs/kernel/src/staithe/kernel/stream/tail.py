@@ -5,9 +5,8 @@ from typing import Final
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from staithe.kernel.stream.client import REQUEST_SECONDS_MAX, KafkaAccess, arrived, wrap
+from staithe.kernel.stream.client import REQUEST_SECONDS_MAX, KafkaAccess, arrived, record_of, wrap
 from staithe.kernel.stream.record import Record
-from staithe.kernel.stream.runtime import record_of
 
 BATCH_RECORDS_MAX: Final = 500
 
