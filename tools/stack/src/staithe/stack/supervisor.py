@@ -21,8 +21,9 @@ from staithe.stack.processes import ProcessSpec, log_tail, spawn, stop, wait_rea
 RESTART_SECONDS_MIN: Final = 0.5
 RESTART_SECONDS_MAX: Final = 30.0
 """The pause doubles from min to max: a service that can't start must not take the machine with it."""
-STABLE_SECONDS: Final = 15.0
-"""After this long alive, the next death starts from the shortest pause again: what cannot start dies sooner."""
+STABLE_SECONDS: Final = 3.0
+"""Once ready for this long, the next death starts from the shortest pause again: what cannot start is never ready, and
+what dies of its first record dies at once."""
 READY_SECONDS_MAX: Final = 120.0
 MISCONFIGURED: Final = 2
 """A service's exit code for settings that no restart will mend."""
@@ -45,7 +46,7 @@ class Managed:
     spec: ProcessSpec
     process: subprocess.Popen[bytes] | None = None
     state: State = State.STOPPED
-    started_at: float = 0.0
+    ready_at: float | None = None
     restart_at: float = 0.0
     pause: float = RESTART_SECONDS_MIN
     restarts: int = 0
@@ -83,7 +84,7 @@ class Supervisor:
     def _wait(each: Managed) -> None:
         assert each.process is not None  # noqa: S101 - start() has spawned it
         wait_ready(each.process, each.spec, READY_SECONDS_MAX)
-        each.state = State.READY
+        each.state, each.ready_at = State.READY, time.monotonic()
 
     def tend(self) -> list[str]:
         """Look after every process once; returns what happened, in words. Never blocks for longer than a probe."""
@@ -98,7 +99,7 @@ class Supervisor:
                 self._spawn(each)
                 happened.append(f"{name} restarted")
             elif each.state is State.STARTING and each.spec.ready():
-                each.state = State.READY
+                each.state, each.ready_at = State.READY, now
                 happened.append(f"{name} is ready")
         if happened:
             self._write_state()
@@ -109,7 +110,7 @@ class Supervisor:
         if code == MISCONFIGURED:
             each.state, each.reason = State.FAILED, log_tail(each.spec.log_path)
             return f"{each.spec.name} is misconfigured and stays down; see {each.spec.log_path}"
-        if now - each.started_at > STABLE_SECONDS:
+        if each.ready_at is not None and now - each.ready_at > STABLE_SECONDS:
             each.pause = RESTART_SECONDS_MIN
         each.state, each.restart_at = State.RESTARTING, now + each.pause
         message = f"{each.spec.name} died ({how}); starting again in {each.pause:.1f} s"
@@ -118,7 +119,7 @@ class Supervisor:
 
     def _spawn(self, each: Managed) -> None:
         each.process = spawn(each.spec)
-        each.state, each.started_at = State.STARTING, time.monotonic()
+        each.state, each.ready_at = State.STARTING, None
 
     def stop(self) -> None:
         """Stop everything, last wave first; services drain before what they depend on goes."""
