@@ -12,6 +12,7 @@ from staithe.vectors.store.filters import (
     AnyOf,
     AtLeast,
     AtMost,
+    Between,
     ContainsAny,
     Equals,
     Field,
@@ -69,6 +70,12 @@ def test_every_kind_of_node_renders() -> None:
         '((tenant_id == "harbour" and document_id == "a") or document_version in [1, 2] '
         "or document_version not in [3] or (ordinal >= 0 and ordinal <= 9))"
     )
+
+
+def test_range_of_text_is_half_open_and_quoted() -> None:
+    assert render(Between(Field.CHUNK_ID, 'a"', "b")) == '(chunk_id >= "a\\"" and chunk_id < "b")'
+    with pytest.raises(InvalidEvent):
+        render(Between(Field.ORDINAL, "1", "2"))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,9 @@ from staithe.vectors.store import (
     MilvusConnection,
     MilvusIndexReader,
     MilvusIndexWriter,
+    Tally,
     document,
+    limits,
     permitted,
 )
 
@@ -120,6 +122,24 @@ def test_deletion_sees_rows_another_connection_has_just_written(milvus, writer: 
         MilvusIndexWriter(connection, DIGEST).delete_document(tenant, DocumentId("handbook"), keep_version=None)
         connection.close()
         assert writer.count(everything(tenant)) == 0
+
+
+def test_census_counts_every_row_once_in_pieces_of_any_size(
+    writer: MilvusIndexWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant = a_tenant()
+    rows = [row(tenant, doc, version, n) for doc in ("a", "b") for version in (1, 2) for n in range(30)]
+    writer.upsert([*rows, row(tenant, "c", 7, 4)])
+    for most in (limits.QUERY_ROWS_MAX, 20):
+        monkeypatch.setattr(limits, "QUERY_ROWS_MAX", most)
+        census = writer.census()
+        mine = {document: versions for (owner, document), versions in census.items() if owner == tenant}
+        assert mine == {
+            "a": {1: Tally(30, 29), 2: Tally(30, 29)}, "b": {1: Tally(30, 29), 2: Tally(30, 29)}, "c": {7: Tally(1, 4)},
+        }  # fmt: skip
+    monkeypatch.undo()
+    writer.delete_document(tenant, DocumentId("a"), keep_version=2)
+    assert writer.census()[tenant, DocumentId("a")] == {2: Tally(30, 29)}
 
 
 def test_a_document_comes_back_whole_and_in_order(writer: MilvusIndexWriter, reader: MilvusIndexReader) -> None:

@@ -1,20 +1,23 @@
 """Makes audit events, so that every service words them alike and none can put content into one."""
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from staithe.kernel.clock import Clock
-from staithe.kernel.events import (
-    AuditEvent,
-    DocumentCurrent,
-    DocumentEvent,
-    DocumentSubmitted,
-    Outcome,
-    document_subject,
-)
+from staithe.kernel.events import AuditEvent, Outcome, document_subject
 from staithe.kernel.ids import new_event_id
-from staithe.kernel.stopped import DocumentHeld, DocumentReviewed
+from staithe.kernel.vocabulary import DocumentId, TenantId
 
-AboutVersion = DocumentEvent | DocumentSubmitted | DocumentCurrent | DocumentHeld | DocumentReviewed
+
+class AboutVersion(Protocol):
+    """Whatever names a version of a document: most events do."""
+
+    @property
+    def tenant_id(self) -> TenantId: ...
+    @property
+    def document_id(self) -> DocumentId: ...
+    @property
+    def document_version(self) -> int: ...
 
 
 class AuditAuthor:

@@ -42,6 +42,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "document.sanitized": Kind(FILE_ACTIVITY, 3),
     "document.superseded": Kind(DATASTORE_ACTIVITY, 2),
     "evidence.read": Kind(API_ACTIVITY, 2),
+    "index.repaired": Kind(DATASTORE_ACTIVITY, 3, MEDIUM),
     "query.answered": Kind(DATASTORE_ACTIVITY, 4),
     "query.denied": Kind(API_ACTIVITY, 2, MEDIUM),
     "query.searched": Kind(DATASTORE_ACTIVITY, 4),

@@ -1,10 +1,15 @@
 """Joins the indexing service's parts."""
 
 import asyncio
+import time
 
+from staithe.indexing.embedded import EmbeddedTopic
 from staithe.indexing.erasure import Eraser
+from staithe.indexing.reconciler import Reconciler
+from staithe.indexing.rounds import STEADY_SECONDS, Rounds
 from staithe.indexing.settings import IndexingSettings
 from staithe.indexing.stage import CURRENT_TOPIC, IndexingStage
+from staithe.kernel.audit_events import AuditAuthor
 from staithe.kernel.crypto.sealing import KeyringSealer
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.errors import StaitheError
@@ -12,7 +17,9 @@ from staithe.kernel.lineage import LineageAuthor, LineageVerifier, load_trusted_
 from staithe.kernel.service import DRAIN_SECONDS_MAX, Application, Runtime
 from staithe.kernel.stream.assembly import event_codec, stream_for
 from staithe.kernel.stream.client import KafkaAccess
+from staithe.kernel.stream.producer import Publisher
 from staithe.kernel.stream.runtime import StreamRuntime
+from staithe.kernel.stream.settle import AUDIT_TOPIC
 from staithe.kernel.stream.table import CurrentTable
 from staithe.kernel.version import code_version
 from staithe.keys.client.sealing import VersionSealer
@@ -25,17 +32,21 @@ FLUSH_CHECK_SECONDS = 1.0
 
 
 class IndexingApplication:
-    """The stream, the table it decides by, and the flushing of an idle index."""
+    """The stream, the table it decides by, the flushing of an idle index, and the rounds of the reconciler."""
 
-    def __init__(self, stream: StreamRuntime, table: CurrentTable, writer: MilvusIndexWriter) -> None:
+    def __init__(
+        self, stream: StreamRuntime, table: CurrentTable, writer: MilvusIndexWriter, rounds: Rounds,
+        publisher: Publisher,
+    ) -> None:  # fmt: skip
         self._stream, self._table, self._writer = stream, table, writer
-        self._flushing: asyncio.Task[None] | None = None
+        self._rounds, self._publisher = rounds, publisher
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin following and consuming."""
         self._table.start()
         self._stream.start()
-        self._flushing = asyncio.create_task(self._flush_when_idle())
+        self._tasks = [asyncio.create_task(self._flush_when_idle()), asyncio.create_task(self._rounds.run())]
 
     def fatal(self) -> StaitheError | None:
         """Why the service can't go on, if it can't."""
@@ -43,10 +54,11 @@ class IndexingApplication:
 
     async def stop(self) -> None:
         """Finish or abandon the batch under way."""
-        if self._flushing is not None:
-            self._flushing.cancel()
+        for task in self._tasks:
+            task.cancel()
         await asyncio.to_thread(self._stream.stop, DRAIN_SECONDS_MAX)
         self._table.stop()
+        await asyncio.to_thread(self._publisher.close)
 
     async def _flush_when_idle(self) -> None:
         while True:
@@ -62,7 +74,8 @@ def build(runtime: Runtime, settings: IndexingSettings) -> Application:
     codec, keys = event_codec(settings), KeyServiceClient(settings.key_service())
     digest = model_digest()
     writer = MilvusIndexWriter(MilvusConnection(settings.milvus_address()), digest, clock=runtime.clock)
-    table = CurrentTable(KafkaAccess.of(SERVICE, settings), codec, topic=CURRENT_TOPIC, logger=runtime.logger)
+    access = KafkaAccess.of(SERVICE, settings)
+    table = CurrentTable(access, codec, topic=CURRENT_TOPIC, logger=runtime.logger)
     stage = IndexingStage(
         writer, table, Eraser(writer, keys, runtime.clock), model_digest=digest, dimensions=DIMENSIONS,
         verifier=LineageVerifier(
@@ -76,4 +89,12 @@ def build(runtime: Runtime, settings: IndexingSettings) -> Application:
 
     sealer = VersionSealer(keys, runtime.clock, KeyringSealer.from_file(settings.keyring_file))
     stream = stream_for(runtime, stage, codec, sealer=sealer, on_assigned=table.catch_up)
-    return IndexingApplication(stream, table, writer)
+    publisher = Publisher(access, codec)
+    reconciler = Reconciler(
+        writer, EmbeddedTopic(access, codec), current=table.newest, restore=stage.restore,
+        note=lambda event: publisher.publish(AUDIT_TOPIC, event), audit=AuditAuthor(SERVICE, runtime.clock),
+        pause=lambda: time.sleep(STEADY_SECONDS),
+    )  # fmt: skip
+    minutes = settings.reconcile_minutes if settings.replica == 0 else 0
+    rounds = Rounds(reconciler, ready=table.caught_up, minutes=minutes, metrics=runtime.metrics, logger=runtime.logger)
+    return IndexingApplication(stream, table, writer, rounds, publisher)

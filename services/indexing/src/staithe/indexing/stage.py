@@ -5,6 +5,7 @@ readers trust only `documents.current.v1`, which becomes visible together with t
 between leaves rows that no reader shows, and the next attempt writes the same ones.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -63,6 +64,7 @@ class IndexingStage:
         self._model_digest, self._dimensions = model_digest, dimensions
         self._verifier, self._author, self._clock = verifier, author, clock
         self._audit = AuditAuthor("indexing", clock)
+        self._writing = threading.Lock()
 
     def __call__(self, event: Event, headers: Headers) -> Sequence[Emit]:
         if not isinstance(event, ChunksEmbedded):
@@ -71,6 +73,24 @@ class IndexingStage:
             raise InvalidEvent("embedded with another model than this index holds", reason_code="MODEL_MISMATCH")
         digest = chunks_digest(event.model_digest, event.chunks)
         self._verifier.verify(event, output_sha256=digest)
+        with self._writing:
+            return self._apply(event, digest, headers)
+
+    def restore(self, event: ChunksEmbedded) -> bool:
+        """Write the rows of a version again that were lost from the index; False when it is not the current one.
+
+        Raises Unavailable, and InvalidEvent or Integrity when the event is not what the pipeline made.
+        """
+        self._verifier.verify(event, output_sha256=chunks_digest(event.model_digest, event.chunks))
+        with self._writing:
+            known = self._current.get(event.tenant_id, event.document_id)
+            wanted = known is not None and not known.erased and known.document_version == event.document_version
+            if wanted and event.model_digest == self._model_digest:
+                self._writer.upsert([self._row(event, ordinal) for ordinal in range(len(event.chunks))])
+                return True
+            return False
+
+    def _apply(self, event: ChunksEmbedded, digest: bytes, headers: Headers) -> Sequence[Emit]:
         known = self._current.get(event.tenant_id, event.document_id)
         step = step_for(event, known)
         if step is Step.SKIP:

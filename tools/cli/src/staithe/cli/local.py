@@ -1,14 +1,16 @@
 """The stack of the working folder as the command's verbs see it: addresses, keys, tokens."""
 
+import json
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from staithe.kernel.clock import SystemClock
 from staithe.kernel.codec import load_event_schemas
 from staithe.kernel.crypto.sealing import KeyringOpener
-from staithe.kernel.errors import ConfigurationError
-from staithe.kernel.events import Event
+from staithe.kernel.errors import ConfigurationError, Unavailable
+from staithe.kernel.events import DocumentCurrent, Event
 from staithe.kernel.stream.client import KafkaAccess
 from staithe.kernel.stream.registry import EventCodec, Registry
 from staithe.kernel.stream.tail import Tail
@@ -21,10 +23,13 @@ from staithe.stack.fates import FateObserver
 from staithe.stack.identities import ISSUER, ISSUER_KEY, KEYRING, OPERATOR, issuer_url
 from staithe.stack.issuing import DevelopmentIssuer, TokenRequest
 from staithe.stack.layout import StackPaths
+from staithe.stack.milvus_server import READER, milvus_server_address
 from staithe.stack.ports import HOST
 from staithe.stack.secrets import KAFKA_PASSWORD
 from staithe.stack.services import AUDIENCE, key_service
+from staithe.vectors.store import MilvusAddress
 
+CURRENT_TOPIC = "documents.current.v1"
 POLL_SECONDS = 0.5
 REVIEW_SCOPES = ("review",)
 """For those who release held documents, and for nothing else."""
@@ -92,6 +97,17 @@ class LocalStack:
         keyring = KeyringOpener.from_file(self.paths.secrets_of(OPERATOR) / KEYRING)
         return VersionOpener(self.keys(), SystemClock(), keyring)
 
+    def pid_of(self, name: str) -> int:
+        """The process of a service of the running stack; raises Unavailable when there is none."""
+        try:
+            state = json.loads(self.paths.state.read_text())
+            pid = state["processes"][name]["pid"]
+        except (OSError, ValueError, KeyError):
+            pid = None
+        if not pid:
+            raise Unavailable(f"{name} does not run: start the stack with `staithe up`", reason_code="STACK_DOWN")
+        return int(pid)
+
     def events(self, topics: Sequence[str], codec: EventCodec) -> Iterator[Event]:
         """Every committed event of `topics` as of now, with the operator's rights, one at a time."""
         tail = Tail(self.access(OPERATOR), topics, from_beginning=True)
@@ -101,6 +117,19 @@ class LocalStack:
                     yield codec.decode(record.topic, record.value)
         finally:
             tail.close()
+
+    def current(self) -> Iterator[DocumentCurrent]:
+        """Every event that says what is current, oldest first for each document."""
+        with closing(self.codec()) as codec:
+            for event in self.events([CURRENT_TOPIC], codec):
+                if isinstance(event, DocumentCurrent):
+                    yield event
+
+    def index(self, milvus: str) -> MilvusAddress:
+        """The index, for reading; `milvus` as `staithe up` was told."""
+        if milvus == "server":
+            return milvus_server_address(self.paths, self.ports, READER)
+        return MilvusAddress(uri=f"http://{HOST}:{self.ports.of('milvus')}")
 
     def fates(self, *, from_beginning: bool = False) -> FateObserver:
         """An observer of how versions end, from now on or from the beginning."""

@@ -1,7 +1,5 @@
 """audit scrub: what the index holds now against what the log says was indexed."""
 
-from collections.abc import Iterator
-
 import typer
 
 from staithe.audit.files import LogFiles
@@ -13,15 +11,8 @@ from staithe.cli.local import LocalStack
 from staithe.cli.stack_verbs import JsonOption, MilvusKind
 from staithe.kernel.errors import Integrity
 from staithe.kernel.events import DocumentCurrent, document_subject
-from staithe.kernel.stream.tail import Tail
-from staithe.stack.identities import OPERATOR
-from staithe.stack.milvus_server import READER, milvus_server_address
-from staithe.stack.ports import HOST
 from staithe.vectors.model.pins import model_digest
-from staithe.vectors.store import MilvusAddress, MilvusConnection, MilvusIndexReader
-
-CURRENT_TOPIC = "documents.current.v1"
-POLL_SECONDS = 0.5
+from staithe.vectors.store import MilvusConnection, MilvusIndexReader
 
 
 @guarded
@@ -34,9 +25,9 @@ def scrub(milvus: MilvusKind = "lite", as_json: JsonOption = False) -> None:
     stack = LocalStack()
     key = VerifierKey.parse(stack.paths.audit_log_vkey.read_text())
     indexed = IndexedVersions.in_log(open_reader(LogFiles(stack.paths.audit_log), key))
-    current = {(each.tenant_id, each.document_id): each for each in _current(stack)}
+    current = {(each.tenant_id, each.document_id): each for each in stack.current()}
     served = [each for each in current.values() if not each.erased]
-    connection = MilvusConnection(_milvus(stack, milvus))
+    connection = MilvusConnection(stack.index(milvus))
     reader, faults = MilvusIndexReader(connection, model_digest()), []
     with progress_bar() as progress:
         task = progress.add_task("documents", total=len(served))
@@ -65,24 +56,3 @@ def _fault(event: DocumentCurrent, reader: MilvusIndexReader, indexed: IndexedVe
         return f"the index has {len(chunks)} of its {event.chunk_count} chunks"
     subject = document_subject(event.tenant_id, event.document_id)
     return indexed.fault((subject, event.document_version), model_digest(), chunks)
-
-
-def _current(stack: LocalStack) -> Iterator[DocumentCurrent]:
-    """Every event that says what is current, oldest first for each document."""
-    codec = stack.codec()
-    tail = Tail(stack.access(OPERATOR), [CURRENT_TOPIC], from_beginning=True)
-    try:
-        while not tail.finished():
-            for record in tail.poll(POLL_SECONDS):
-                event = codec.decode(CURRENT_TOPIC, record.value)
-                if isinstance(event, DocumentCurrent):
-                    yield event
-    finally:
-        tail.close()
-        codec.close()
-
-
-def _milvus(stack: LocalStack, kind: str) -> MilvusAddress:
-    if kind == "server":
-        return milvus_server_address(stack.paths, stack.ports, READER)
-    return MilvusAddress(uri=f"http://{HOST}:{stack.ports.of('milvus')}")

@@ -16,6 +16,7 @@ from rich.live import Live
 from staithe.cli.console import EXIT_FAILED, err, guarded, out, print_json, progress_bar
 from staithe.cli.demo import demonstrate
 from staithe.cli.local import LocalStack
+from staithe.cli.reconcile_verb import reconcile
 from staithe.cli.show import status_table
 from staithe.kernel.errors import ConfigurationError
 from staithe.kernel.topology import load_topology
@@ -197,8 +198,20 @@ def _read_state() -> dict[str, Any] | None:
 
 
 @guarded
-def doctor(as_json: JsonOption = False) -> None:
-    """Say in plain words what this machine lacks for a local stack, and how to get it."""
+def doctor(
+    as_json: JsonOption = False,
+    reconciling: Annotated[
+        bool, typer.Option("--reconcile", help="Compare index, current versions and audit log of the running stack.")
+    ] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="With --reconcile: have indexing mend what it can.")] = False,
+    milvus: MilvusKind = "lite",
+) -> None:
+    """Say in plain words what this machine lacks for a local stack; or hold a running stack's stores together."""
+    if repair and not reconciling:
+        raise ConfigurationError("--repair goes with --reconcile", reason_code="USAGE")
+    if reconciling:
+        agree = reconcile(LocalStack(), milvus, repair=repair, as_json=as_json)
+        raise typer.Exit(0 if agree else EXIT_FAILED)
     findings = examine(Path.cwd() / ".staithe", dict(os.environ))
     if as_json:
         print_json([{"check": f.check, "level": f.level.value, "seen": f.seen, "remedy": f.remedy} for f in findings])

@@ -4,6 +4,7 @@ Importing it imports no pymilvus; that happens at the first call.
 """
 
 from staithe.vectors.store.accounts import Grants, ensure_password, grant
+from staithe.vectors.store.census import Census, Tally, take_census
 from staithe.vectors.store.collection import drop_collection, prepare_collection
 from staithe.vectors.store.connection import Consistency, MilvusAddress, MilvusConnection, MilvusTls
 from staithe.vectors.store.filters import (
@@ -11,6 +12,7 @@ from staithe.vectors.store.filters import (
     AnyOf,
     AtLeast,
     AtMost,
+    Between,
     ContainsAny,
     Equals,
     Field,
@@ -30,6 +32,8 @@ __all__ = [
     "AnyOf",
     "AtLeast",
     "AtMost",
+    "Between",
+    "Census",
     "ChunkRow",
     "Consistency",
     "ContainsAny",
@@ -47,6 +51,7 @@ __all__ = [
     "NoneOf",
     "Or",
     "StoredChunk",
+    "Tally",
     "collection_name",
     "document",
     "drop_collection",
@@ -55,4 +60,5 @@ __all__ = [
     "permitted",
     "prepare_collection",
     "render",
+    "take_census",
 ]

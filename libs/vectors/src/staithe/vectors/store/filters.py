@@ -60,6 +60,15 @@ class AtLeast:
 
 
 @dataclass(frozen=True, slots=True)
+class Between:
+    """The text in the column is `low` or more and less than `high`, compared byte by byte."""
+
+    field: Field
+    low: str
+    high: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnyOf:
     """The column holds one of `values`, of which there is at least one."""
 
@@ -97,7 +106,7 @@ class Or:
     parts: "tuple[Filter, ...]"
 
 
-Filter = Equals | AtMost | AtLeast | AnyOf | NoneOf | ContainsAny | And | Or
+Filter = Equals | AtMost | AtLeast | Between | AnyOf | NoneOf | ContainsAny | And | Or
 
 
 def permitted(tenant_id: TenantId, tier: Tier, groups: Iterable[str]) -> Filter:
@@ -135,14 +144,16 @@ def render(tree: Filter) -> str:
     return visit(tree, 1)
 
 
-def _term(node: Equals | AtMost | AtLeast | AnyOf | NoneOf | ContainsAny) -> str:
+def _term(node: Equals | AtMost | AtLeast | Between | AnyOf | NoneOf | ContainsAny) -> str:
     match node:
         case Equals(field, value):
             return f"{_name(field, _TEXT | _NUMBER)} == {_literal(field, value)}"
-        case AtMost(field, value):
-            return f"{_name(field, _NUMBER)} <= {_literal(field, value)}"
-        case AtLeast(field, value):
-            return f"{_name(field, _NUMBER)} >= {_literal(field, value)}"
+        case AtMost(field, value) | AtLeast(field, value):
+            sign = "<=" if isinstance(node, AtMost) else ">="
+            return f"{_name(field, _NUMBER)} {sign} {_literal(field, value)}"
+        case Between(field, low, high):
+            name = _name(field, _TEXT)
+            return f"({name} >= {_literal(field, low)} and {name} < {_literal(field, high)})"
         case AnyOf(field, values):
             return f"{_name(field, _TEXT | _NUMBER)} in {_literals(field, values)}"
         case NoneOf(field, values):

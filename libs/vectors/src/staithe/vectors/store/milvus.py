@@ -1,14 +1,15 @@
 """The index as the services use it: a writer for indexing, a reader for query, over one generation's collection."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from staithe.kernel.clock import Clock, SystemClock
-from staithe.kernel.errors import Integrity, InvalidEvent, Unavailable
+from staithe.kernel.errors import Integrity, InvalidEvent
 from staithe.kernel.vocabulary import DocumentId, TenantId
 from staithe.vectors.store import limits, schema
+from staithe.vectors.store.calls import CollectionCalls
+from staithe.vectors.store.census import Census, take_census
 from staithe.vectors.store.connection import Consistency, MilvusConnection
 from staithe.vectors.store.filters import (
     And,
@@ -41,49 +42,6 @@ class Deletion:
         return And((rows, AtMost(Field.DOCUMENT_VERSION, self.keep_version - 1)))
 
 
-class _Collection:
-    """Calls on one collection, which are the same for writer and reader."""
-
-    def __init__(self, connection: MilvusConnection, model_digest: bytes) -> None:
-        self._connection = connection
-        self._name = schema.collection_name(model_digest)
-
-    def call(self, function: Callable[[Any, str], Any], *, place: str) -> Any:
-        """`function(client, collection name)`. Milvus Lite forgets at a restart what was loaded, so it is told
-        once more; on a server only the admin may load, and the call fails with Unavailable as it should.
-        """
-        try:
-            return self._connection.call(lambda client: function(client, self._name), place=place)
-        except Unavailable as error:
-            if error.reason_code != "MILVUS_NOT_LOADED" or not self._connection.is_lite:
-                raise
-        self._connection.call(
-            lambda client: client.load_collection(self._name, timeout=limits.PREPARE_SECONDS_MAX), place="load"
-        )
-        return self._connection.call(lambda client: function(client, self._name), place=place)
-
-    def query(
-        self, tree: Filter, columns: list[str], limit: int | None, consistency: Consistency, place: str
-    ) -> list[dict[str, Any]]:
-        expression = render(tree)
-        rows = self.call(
-            lambda client, name: client.query(
-                name,
-                filter=expression,
-                output_fields=columns,
-                consistency_level=consistency.value,
-                timeout=limits.CALL_SECONDS_MAX,
-                **({} if limit is None else {"limit": limit}),
-            ),
-            place=place,
-        )
-        return list(rows)
-
-    def check(self) -> None:
-        """One cheap read that needs exactly what the service needs."""
-        self.query(Equals(Field.CHUNK_ID, "-"), [schema.PRIMARY_KEY], 1, Consistency.BOUNDED, "check")
-
-
 class MilvusIndexWriter:
     """Writes chunks; for one thread at a time (it locks), one process per Milvus Lite server.
 
@@ -92,7 +50,7 @@ class MilvusIndexWriter:
 
     def __init__(self, connection: MilvusConnection, model_digest: bytes, *, clock: Clock | None = None) -> None:
         self._connection = connection
-        self._rows = _Collection(connection, model_digest)
+        self._rows = CollectionCalls(connection, model_digest)
         self._model_digest = model_digest
         self._clock = clock or SystemClock()
         self._lock = threading.RLock()
@@ -150,6 +108,10 @@ class MilvusIndexWriter:
             place="count",
         )
         return int(rows[0]["count(*)"])
+
+    def census(self) -> Census:
+        """As take_census, over this connection."""
+        return take_census(self._connection, self._model_digest)
 
     def document_versions(self, tenant_id: TenantId, document_id: DocumentId) -> tuple[int, ...]:
         """The versions of a document that have rows now, rising; raises Integrity beyond DOCUMENT_VERSIONS_MAX."""
@@ -213,7 +175,7 @@ class MilvusIndexReader:
     """Reads chunks; safe to use from several threads at once."""
 
     def __init__(self, connection: MilvusConnection, model_digest: bytes) -> None:
-        self._rows = _Collection(connection, model_digest)
+        self._rows = CollectionCalls(connection, model_digest)
 
     def search(
         self, vector: Vector, tree: Filter, limit: int, *, consistency: Consistency = Consistency.BOUNDED
