@@ -33,6 +33,8 @@ ROOMS: Final = {
     "safetensors": ("staithe.vectors.model",),
     "mcp_types": ("staithe.query.http.mcp",),
     "pymilvus": ("staithe.vectors.store",),
+    "fsspec": ("staithe.ingestion.objects",),
+    "obstore": ("staithe.ingestion.objects",),
     "pypdfium2": ("staithe.ingestion.parsers",),
     "selectolax": ("staithe.ingestion.parsers",),
     "defusedxml": ("staithe.ingestion.parsers",),

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,7 @@ PROXY_API_PORT: Final = 8474
 PROXY_OFFSET: Final = 10_000
 START_SECONDS_MAX: Final = 10.0
 DUTY_SECONDS: Final = 0.5
+CLOCK_SOURCE: Final = Path(__file__).parent / "clock.c"
 BALLAST: Final = "ballast"
 
 
@@ -167,13 +168,25 @@ def full(folder: Path) -> Iterator[None]:
         ballast.unlink()
 
 
-def second_replica(live: LiveStack, name: str, port: int) -> subprocess.Popen[bytes]:
-    """A second process of a service beside the first, as replica 1 with the first one's settings."""
+def clock_off_by(hours: int, folder: Path) -> dict[str, str]:
+    """The environment in which a process's wall clock is `hours` off; waits are left alone. Built in `folder`."""
+    library = folder / "clock.so"
+    if not library.exists():
+        command = ["cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(CLOCK_SOURCE), "-ldl"]
+        subprocess.run(command, check=True)
+    return {"LD_PRELOAD": str(library), "STAITHE_CHAOS_CLOCK": str(hours * 3600)}
+
+
+def second_replica(
+    live: LiveStack, name: str, port: int, more: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """A second process of a service beside the first, as replica 1 with the first one's settings and `more`."""
     first = psutil.Process(live.pid_of(name))
     prefix = f"STAITHE_{name.upper()}_"
     own = {f"{prefix}REPLICA": "1", f"{prefix}HEALTH_PORT": str(port), f"{prefix}HTTPS_PORT": str(port + 1)}
     settings = {key: value for key, value in first.environ().items() if key not in own}
     settings |= {key: value for key, value in own.items() if key in first.environ() or key.endswith("REPLICA")}
+    settings |= more or {}
     with (live.paths.logs / f"{name}-1.log").open("ab") as log:
         return subprocess.Popen(
             first.cmdline(), env=settings, cwd=live.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log

@@ -17,15 +17,17 @@ from typing import IO, Any, Final
 HERE: Final = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+import httpx  # noqa: E402
 from confluent_kafka import Producer  # noqa: E402
 from journal import Acknowledged, Document, read, write  # noqa: E402
 from texts import canary, text  # noqa: E402
 
-from staithe.cli.local import LocalStack  # noqa: E402
+from staithe.cli.local import LocalStack, Who  # noqa: E402
 from staithe.kernel.clock import SystemClock  # noqa: E402
 from staithe.kernel.events import DocumentSubmitted  # noqa: E402
 from staithe.kernel.ids import new_event_id  # noqa: E402
 from staithe.kernel.lineage import sha256  # noqa: E402
+from staithe.kernel.tls import client_context  # noqa: E402
 from staithe.kernel.vocabulary import (  # noqa: E402
     Access,
     Classification,
@@ -44,6 +46,8 @@ REMEMBERED_MAX: Final = 500
 """Documents that may get another version or be erased."""
 DELIVERY_MS_MAX: Final = 600_000
 """The producer itself tries this long: sending again from here would make a second record."""
+LARGE_BYTES: Final = 700_000
+UPLOAD_SECONDS_MAX: Final = 30.0
 LAST_SECONDS_MAX: Final = 120.0
 IN_FLIGHT_MAX: Final = 2_000
 
@@ -96,11 +100,18 @@ def event_of(line: Acknowledged) -> DocumentSubmitted:
     )  # fmt: skip
 
 
+def page(line: Acknowledged) -> bytes:
+    """The same text in a file too large for an event."""
+    words = text(line.document.document_id, line.version, BYTES).decode()
+    return f"<html><body><!-- {'p' * LARGE_BYTES} --><p>{words}</p></body></html>".encode()
+
+
 class Source:
-    """An idempotent producer that journals acknowledgements as they come."""
+    """An idempotent producer that journals acknowledgements as they come, and an uploader beside it."""
 
     def __init__(self, journal: IO[str]) -> None:
         stack = LocalStack()
+        self._stack = stack
         self._journal, self._codec, self._unacknowledged = journal, stack.codec(), 0
         settings: dict[str, Any] = stack.access("source").config(
             acks="all", enable_idempotence=True, linger_ms=2, compression_type="gzip",
@@ -132,6 +143,26 @@ class Source:
             self._producer.poll(0)
             return
 
+    def upload(self, line: Acknowledged) -> None:
+        """Upload one version. Journalled when it was answered 202; what was not is nobody's promise."""
+        who = Who(line.document.tenant_id, 3)
+        headers = {
+            "Authorization": f"Bearer {self._stack.token(who, scopes=('publish',))}",
+            "Content-Type": "text/html",
+        }
+        labels = {"tier": "1", "classification": "INTERNAL", "version": str(line.version), "source": "chaos"}
+        authority = client_context(self._stack.paths.services_authority)
+        try:
+            response = httpx.put(
+                f"{self._stack.url('ingestion')}/v1/documents/{line.document.document_id}", params=labels,
+                content=page(line), headers=headers, verify=authority, timeout=UPLOAD_SECONDS_MAX, trust_env=False,
+            )  # fmt: skip
+        except httpx.HTTPError:
+            return
+        if response.status_code == 202:
+            fields = (line.document, line.version, line.operation, line.canary, time.time(), line.poison)
+            write(self._journal, Acknowledged(*fields, repeated=False))
+
     def wait(self, seconds: float) -> None:
         """Serve acknowledgements for a while."""
         self._producer.poll(seconds)
@@ -153,9 +184,12 @@ def main() -> int:
         plan = Plan(arguments.seed, arguments.poison, arguments.tenants).lines()
         again = read([arguments.replay]) if arguments.replay else None
         lines: Iterator[Acknowledged] = iter(again) if again is not None else plan
-        due = time.monotonic()
+        due, chance = time.monotonic(), random.Random(arguments.seed)  # noqa: S311
         for line in lines:
-            source.send(line, repeated=again is not None)
+            if line.version == 1 and chance.random() < arguments.large:  # a later one may arrive unacknowledged
+                source.upload(line)
+            else:
+                source.send(line, repeated=again is not None)
             due += 1 / arguments.rate
             while (left := due - time.monotonic()) > 0 and not stopping.is_set():
                 source.wait(min(left, 0.1))
@@ -170,6 +204,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, required=True, help="which documents")
     parser.add_argument("--rate", type=float, default=5.0, help="versions a second (default 5)")
     parser.add_argument("--poison", type=float, default=0.0, help="share of records that can never be read")
+    parser.add_argument("--large", type=float, default=0.0, help="share of documents that are uploaded, over 512 KiB")
     parser.add_argument("--tenants", nargs="+", default=TENANTS, help="whose documents (default: of both samples)")
     parser.add_argument("--replay", type=Path, help="send every version of this journal again instead")
     return parser.parse_args()

@@ -22,8 +22,12 @@ CRAWL_SECONDS: Final = 60.0
 CRAWL_SHARE: Final = 0.1
 REBALANCE_SECONDS: Final = 10.0
 REPLICA_PORT_OFFSET: Final = 38
+DRAIN_SECONDS_MAX: Final = 30.0
+STAGES: Final = ("ingestion", "sanitization", "embedding", "indexing")
 EDGES: Final = {"kafka": "kafka_client", "registry": "registry", "milvus": "milvus"}
-DISKS: Final = {"broker": "kafka", "audit": "audit"}
+DISKS: Final = {"broker": "kafka", "audit": "audit", "objects": "objects"}
+CLOCK_SECONDS: Final = 25.0
+CLOCK_HOURS: Final = (1, -1)
 
 
 @dataclass
@@ -70,6 +74,7 @@ class Row:
     act: Callable[[Run], None]
     rate: float = 4.0
     poison: float = 0.0
+    large: float = 0.0
     replays: bool = False
     namespaces: bool = False
 
@@ -129,7 +134,20 @@ def _rebalance(run: Run) -> None:
         replica = faults.second_replica(run.live, name, run.live.ports.base + REPLICA_PORT_OFFSET)
         time.sleep(REBALANCE_SECONDS)
         (replica.terminate if number % 2 else replica.kill)()
-        replica.wait(30)
+        replica.wait(DRAIN_SECONDS_MAX)
+        run.injected += 1
+        run.recoveries.append(run.watcher.recovered(run.journal, time.time()))
+
+
+def _wrong_clocks(run: Run) -> None:
+    """A second replica of each stage takes half the partitions with a clock an hour off, then is gone."""
+    for number in range(run.count):
+        name, hours = STAGES[number % len(STAGES)], CLOCK_HOURS[number // len(STAGES) % 2]
+        port, clock = run.live.ports.base + REPLICA_PORT_OFFSET, faults.clock_off_by(hours, run.journal.parent)
+        replica = faults.second_replica(run.live, name, port, clock)
+        time.sleep(CLOCK_SECONDS)
+        (replica.terminate if number % 2 else replica.kill)()
+        replica.wait(DRAIN_SECONDS_MAX)
         run.injected += 1
         run.recoveries.append(run.watcher.recovered(run.journal, time.time()))
 
@@ -147,7 +165,7 @@ def all_rows() -> Mapping[str, Row]:
 
 def _rows() -> Iterator[Row]:
     for name in SERVICES:
-        yield Row(f"kill {name}", f"kill -9 of {name} at random moments", 34, _kills(name))
+        yield Row(f"kill {name}", f"kill -9 of {name} at random moments", 29, _kills(name))
     for name, count in (("broker", 20), ("milvus", 5), ("registry", 5)):
         yield Row(f"kill {name}", f"kill -9 of {name}", count, _kills(name))
     for name in ("embedding", "indexing", "broker"):
@@ -161,9 +179,13 @@ def _rows() -> Iterator[Row]:
         what = f"{LATENCY_MS} ms more each way to {edge} for {LATENCY_SECONDS:.0f} s"
         yield Row(f"latency {edge}", what, 1, _slow(edge), rate=1.0, namespaces=True)
     for disk in DISKS:
-        yield Row(
-            f"full disk {disk}", f"no byte left under {disk} for {DISK_SECONDS:.0f} s", 1, _full(disk), namespaces=True
-        )
+        large = {"rate": 2.0, "large": 0.5} if disk == "objects" else {}
+        what = f"no byte left under {disk} for {DISK_SECONDS:.0f} s"
+        yield Row(f"full disk {disk}", what, 1, _full(disk), namespaces=True, **large)
+    yield Row(
+        "large", "a third of the documents are over 512 KiB; ingestion is killed", 4, _kills("ingestion"), large=0.3
+    )
+    yield Row("clock", "a replica of a stage with a clock an hour ahead or behind", 2 * len(STAGES), _wrong_clocks)
     yield Row("poison", "one record in 1,000 cannot be read", 2, _flow, rate=12.0, poison=0.001)
     for name in ("embedding", "indexing"):
         yield Row(f"slow {name}", f"{name} runs a tenth of the time for {CRAWL_SECONDS:.0f} s", 1, _crawl(name))

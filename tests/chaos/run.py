@@ -31,7 +31,7 @@ from watch import Watcher  # noqa: E402
 
 from staithe.stack.layout import CachePaths  # noqa: E402
 
-DISK_MEBIBYTES: Final = {"broker": 2048, "audit": 512}
+DISK_MEBIBYTES: Final = {"broker": 2048, "audit": 512, "objects": 512}
 FIRST_SECONDS_MAX: Final = 60.0
 LAST_SECONDS_MAX: Final = 180.0
 CHECK_SECONDS_MAX: Final = 1200.0
@@ -104,7 +104,10 @@ def _one(live: LiveStack, row: Row, folder: Path, proxy: Path | None, arguments:
     watcher.start()
     number = list(all_rows()).index(row.name)
     seed = arguments.seed * 1000 + number
-    load = _publish(live, journal, "--seed", str(seed), "--rate", str(row.rate), "--poison", str(row.poison))
+    load = _publish(
+        live, journal, "--seed", str(seed), "--rate", str(row.rate), "--poison", str(row.poison),
+        "--large", str(row.large),
+    )  # fmt: skip
     run = Run(live, watcher, journal, random.Random(seed), max(1, round(row.count * arguments.share)), proxy)  # noqa: S311
     try:
         _wait_for(journal)

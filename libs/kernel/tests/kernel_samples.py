@@ -12,6 +12,7 @@ from staithe.kernel.events import (
     AuditEvent,
     Chunk,
     ChunksEmbedded,
+    ContentClaim,
     DeadLettered,
     DocumentCurrent,
     DocumentIndexed,
@@ -65,6 +66,7 @@ EXAMPLES: dict[str, Event] = {
         **IDENTITY, operation=Operation.ERASE, occurred_at=NOW_MS, access=ACCESS, retention_until=NOW_MS + 1,
         residency="uk", content_sha256=b"c" * 32, source="wiki", name="Ferienpläne.md", content_type="text/markdown",
         content=b"\x00\xff bytes", sealed_content=b"sealed",
+        claim=ContentClaim(sealed_bytes=6, sealed_sha256=b"s" * 32),
     ),
     "documents/ingested.v1": DocumentIngested(
         **DOCUMENT, source="wiki", content_type="text/markdown", sealed_text=b"sealed",

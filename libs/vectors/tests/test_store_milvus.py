@@ -30,7 +30,7 @@ class FakeClient:
     def __init__(self) -> None:
         self.upserts: list[list[dict[str, Any]]] = []
         self.deletions: list[str] = []
-        self.flushes = 0
+        self.flushes = self.compactions = 0
         self.found: list[dict[str, Any]] = []
         self.stored_short = 0
 
@@ -43,6 +43,10 @@ class FakeClient:
 
     def flush(self, _name: str, **_: object) -> None:
         self.flushes += 1
+
+    def compact(self, _name: str, **_: object) -> int:
+        self.compactions += 1
+        return 1
 
     def search(self, *_: object, **__: object) -> list[list[dict[str, Any]]]:
         return [self.found]
@@ -186,6 +190,37 @@ def test_lite_is_flushed_by_size_and_by_age_and_a_server_never() -> None:
     assert lite.client.flushes == 2
     MilvusIndexWriter(server, DIGEST, clock=clock).upsert([row(n) for n in range(limits.FLUSH_ROWS)])
     assert server.client.flushes == 0
+
+
+def test_an_erasure_is_followed_by_one_compaction_and_a_new_version_by_none() -> None:
+    clock, connection = FakeClock(), FakeConnection(is_lite=False)
+    writer, client = MilvusIndexWriter(connection, DIGEST, clock=clock), connection.client
+    writer.delete_document(TENANT, DocumentId("d"), keep_version=2)
+    clock.seconds += limits.COMPACT_SECONDS
+    assert not writer.compact_if_due()
+    for _ in range(3):
+        writer.delete_document(TENANT, DocumentId("d"), keep_version=None)
+    assert not writer.compact_if_due()
+    clock.seconds += limits.COMPACT_SECONDS
+    assert writer.compact_if_due()
+    assert not writer.compact_if_due()
+    assert (client.flushes, client.compactions) == (1, 1)
+
+
+def test_a_compaction_that_failed_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, connection = FakeClock(), FakeConnection(is_lite=False)
+    writer = MilvusIndexWriter(connection, DIGEST, clock=clock)
+    writer.delete_document(TENANT, DocumentId("d"), keep_version=None)
+    clock.seconds += limits.COMPACT_SECONDS
+
+    def refuse(*_: object, **__: object) -> int:
+        raise Unavailable("down")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection.client, "compact", refuse)
+        with pytest.raises(Unavailable):
+            writer.compact_if_due()
+    assert writer.compact_if_due()
 
 
 @pytest.mark.parametrize("limit", [0, -1, limits.SEARCH_HITS_MAX + 1])

@@ -1,5 +1,7 @@
 """The upload API over a real web application with a fake broker: 202 only after the publish, the token decides."""
 
+import asyncio
+import io
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -10,11 +12,13 @@ import structlog
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
+from staithe.ingestion.http import request
+from staithe.ingestion.http.request import LARGE_UPLOADS_MAX
 from staithe.ingestion.http.routes import SUBMITTED_TOPIC, UploadRoutes
-from staithe.ingestion.submission import opened
+from staithe.ingestion.submission import checked_out, opened
 from staithe.kernel.crypto.sealing import KeyringOpener, KeyringSealer, generate_private_key, public_key_of
 from staithe.kernel.errors import AccessDenied, StaitheError, Unavailable
-from staithe.kernel.events import DocumentCurrent, DocumentSubmitted, Event
+from staithe.kernel.events import ContentClaim, DocumentCurrent, DocumentSubmitted, Event
 from staithe.kernel.http import api_application
 from staithe.kernel.identity.caller import Caller
 from staithe.kernel.identity.verify import TokenVerifier
@@ -26,6 +30,7 @@ from staithe.kernel.vocabulary import Access, Classification, DocumentId, Tenant
 EventOf = TypeVar("EventOf")
 
 NOW_MS = 1_790_000_000_000
+TENANT_BYTES_MAX = 2 * DOCUMENT_BYTES_MAX
 PLAIN = {"Content-Type": "text/plain"}
 LABELS = "?tier=2&classification=INTERNAL"
 PRIVATE = generate_private_key()
@@ -69,11 +74,14 @@ class FakeTable(Generic[EventOf]):
 
 
 class FakeBroker:
-    """Publisher and tables."""
+    """Publisher, tables, object store and limits."""
 
     def __init__(self) -> None:
         self.published: list[DocumentSubmitted] = []
         self.failure: StaitheError | None = None
+        self.store_failure: StaitheError | None = None
+        self.objects: dict[str, bytes] = {}
+        self.claimed: list[bool] = []
         self.current, self.held = FakeTable[DocumentCurrent](), FakeTable[DocumentHeld]()
         self.refused = FakeTable[DocumentRefused]()
 
@@ -83,7 +91,20 @@ class FakeBroker:
             raise self.failure
         assert isinstance(event, DocumentSubmitted)
         assert (event.name, event.content) == ("", b"")
-        self.published.append(opened(event, OPENER))
+        self.claimed.append(event.claim is not None)
+        self.published.append(opened(checked_out(event, self), OPENER))
+
+    def put(self, event: DocumentSubmitted, sealed: bytes) -> ContentClaim:
+        if self.store_failure:
+            raise self.store_failure
+        self.objects[event.event_id] = sealed
+        return ContentClaim(sealed_bytes=len(sealed), sealed_sha256=b"")
+
+    def get(self, event: DocumentSubmitted) -> bytes:
+        return self.objects[event.event_id]
+
+    def document_bytes_max(self, _: TenantId) -> int:
+        return TENANT_BYTES_MAX
 
 
 @pytest.fixture
@@ -94,7 +115,10 @@ def broker() -> FakeBroker:
 @pytest.fixture
 async def client(broker: FakeBroker) -> AsyncIterator[TestClient[Any, Any]]:
     api = api_application(verifier=FakeVerifier(), logger=structlog.get_logger(), open_paths=())
-    UploadRoutes(broker, broker, sealer=SEALER, content_types=frozenset({"text/plain"}), clock=FakeClock()).add_to(api)
+    UploadRoutes(
+        broker, broker, sealer=SEALER, objects=broker, limits=broker, content_types=frozenset({"text/plain"}),
+        clock=FakeClock(),
+    ).add_to(api)  # fmt: skip
     async with TestClient(TestServer(api)) as made:
         yield made
 
@@ -187,23 +211,63 @@ async def test_status_needs_the_scope(client: TestClient[Any, Any]) -> None:
     assert await problem(response) == (403, "scope-missing")
 
 
-@pytest.mark.parametrize("size", [DOCUMENT_BYTES_MAX + 1, 2 * DOCUMENT_BYTES_MAX])
-async def test_large_document_is_refused(client: TestClient[Any, Any], broker: FakeBroker, size: int) -> None:
-    assert await problem(await put(client, data=b"x" * size)) == (413, "document-too-large")
+@pytest.mark.parametrize("size", [TENANT_BYTES_MAX + 1, 2 * TENANT_BYTES_MAX])
+async def test_document_over_the_tenants_limit_is_refused(
+    client: TestClient[Any, Any], broker: FakeBroker, size: int
+) -> None:
+    assert await problem(await put(client, data=io.BytesIO(b"x" * size))) == (413, "document-too-large")
     assert broker.published == []
 
 
 async def test_large_document_of_unsaid_length_is_refused(client: TestClient[Any, Any], broker: FakeBroker) -> None:
     async def pieces() -> AsyncIterator[bytes]:
-        for _ in range(9):
+        for _ in range(17):
             yield b"x" * 64 * 1024
 
     assert await problem(await put(client, data=pieces())) == (413, "document-too-large")
     assert broker.published == []
 
 
-async def test_largest_document_is_accepted(client: TestClient[Any, Any]) -> None:
-    assert (await put(client, data=b"x" * DOCUMENT_BYTES_MAX)).status == 202
+@pytest.mark.parametrize(
+    ("size", "is_claimed"), [(DOCUMENT_BYTES_MAX, False), (DOCUMENT_BYTES_MAX + 4096, True), (TENANT_BYTES_MAX, True)]
+)
+async def test_large_document_goes_to_the_object_store_and_comes_back_whole(
+    client: TestClient[Any, Any], broker: FakeBroker, size: int, is_claimed: bool
+) -> None:
+    assert (await put(client, data=io.BytesIO(b"x" * size))).status == 202
+    assert broker.published[0].content == b"x" * size
+    assert broker.claimed == [is_claimed]
+
+
+async def test_large_document_is_not_announced_when_the_store_fails(
+    client: TestClient[Any, Any], broker: FakeBroker
+) -> None:
+    broker.store_failure = Unavailable("the object store does not answer", reason_code="OBJECTS_UNAVAILABLE")
+    response = await put(client, data=io.BytesIO(b"x" * TENANT_BYTES_MAX))
+    assert response.status == 503
+    assert broker.published == []
+    assert (await put(client, data=b"small")).status == 202
+
+
+async def test_more_large_uploads_than_places_all_end_well(client: TestClient[Any, Any], broker: FakeBroker) -> None:
+    sent = [
+        put(client, f"d{n}{LABELS}", data=io.BytesIO(b"x" * TENANT_BYTES_MAX)) for n in range(3 * LARGE_UPLOADS_MAX)
+    ]
+    assert [each.status for each in await asyncio.gather(*sent)] == [202] * len(sent)
+    assert len(broker.published) == len(sent)
+
+
+async def test_upload_that_trickles_is_cut_off_and_frees_its_place(
+    client: TestClient[Any, Any], broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request, "UPLOAD_SECONDS_MAX", 0.01)
+
+    async def trickle() -> AsyncIterator[bytes]:
+        yield b"x" * (DOCUMENT_BYTES_MAX + 1)
+        await asyncio.sleep(5)
+
+    assert await problem(await put(client, data=trickle())) == (408, "upload-too-slow")
+    assert broker.published == []
 
 
 @pytest.mark.parametrize("content_type", ["application/zip", "text/html", "application/octet-stream", "nonsense"])

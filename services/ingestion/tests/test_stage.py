@@ -8,12 +8,13 @@ import pytest
 
 from staithe.ingestion.policy import ERASED_ACCESS
 from staithe.ingestion.stage import INGESTED_TOPIC, IngestionStage
-from staithe.ingestion.submission import sealed
+from staithe.ingestion.submission import checked_in, sealed
 from staithe.kernel.content import NOTHING_TO_READ, Readable, text_digest
 from staithe.kernel.crypto.sealing import KeyringOpener, KeyringSealer, SealContext, generate_private_key, public_key_of
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.errors import InvalidEvent, StaitheError, Unavailable
-from staithe.kernel.events import AuditEvent, DocumentIngested, DocumentSubmitted, Event
+from staithe.kernel.events import AuditEvent, ContentClaim, DocumentIngested, DocumentSubmitted, Event
+from staithe.kernel.limits import CLAIM_BYTES_MAX, DOCUMENT_BYTES_MAX
 from staithe.kernel.lineage import LineageAuthor, LineageVerifier, sha256
 from staithe.kernel.stream.settle import AUDIT_TOPIC, Emit
 from staithe.kernel.vocabulary import Access, Classification, DocumentId, Operation, TenantId, Tier
@@ -47,8 +48,8 @@ class FakeParsed:
 
 
 class FakeParser:
-    def __init__(self, title: str | None = "Title") -> None:
-        self.title, self.calls = title, 0
+    def __init__(self, title: str | None = "Title", text: str | None = None) -> None:
+        self.title, self.text, self.calls = title, text, 0
         self.failure: StaitheError | None = None
 
     def parse(self, content: bytes, declared: str) -> FakeParsed:
@@ -56,12 +57,40 @@ class FakeParser:
         assert declared == "text/plain"
         if self.failure:
             raise self.failure
-        return FakeParsed(content.decode(), self.title)
+        return FakeParsed(content.decode() if self.text is None else self.text, self.title)
 
 
-def run(event: Event, parser: FakeParser | None = None) -> Sequence[Emit]:
+class FakeObjects:
+    """One object, as large documents wait in."""
+
+    def __init__(self, sealed_content: bytes = b"", failure: StaitheError | None = None) -> None:
+        self.sealed_content, self.failure = sealed_content, failure
+
+    def put(self, _: DocumentSubmitted, sealed: bytes) -> ContentClaim:
+        self.sealed_content = sealed
+        return ContentClaim(sealed_bytes=len(sealed), sealed_sha256=sha256(sealed))
+
+    def get(self, _: DocumentSubmitted) -> bytes:
+        if self.failure:
+            raise self.failure
+        return self.sealed_content
+
+
+class FakeLimits:
+    def __init__(self, bytes_max: int) -> None:
+        self.bytes_max = bytes_max
+
+    def document_bytes_max(self, _: TenantId) -> int:
+        return self.bytes_max
+
+
+def run(
+    event: Event, parser: FakeParser | None = None, objects: FakeObjects | None = None,
+    bytes_max: int = CLAIM_BYTES_MAX,
+) -> Sequence[Emit]:  # fmt: skip
     stage = IngestionStage(
-        parser or FakeParser(), opener=OPENER, sealer=SEALER, clock=FakeClock(),
+        parser or FakeParser(), objects=objects or FakeObjects(), limits=FakeLimits(bytes_max), opener=OPENER,
+        sealer=SEALER, clock=FakeClock(),
         author=LineageAuthor(service="ingestion", code_version="ingestion/1", signer=SIGNER),
     )  # fmt: skip
     return stage(event, ())
@@ -109,6 +138,76 @@ def test_upload_that_is_not_what_the_api_sealed_is_refused(changes: dict[str, An
     with pytest.raises(InvalidEvent) as refusal:
         run(replace(sealed(replace(UPSERT, document_version=7), SEALER), **changes))
     assert refusal.value.reason_code == code
+
+
+LARGE = replace(UPSERT, document_version=7, content=b"large " * 100_000)
+
+
+def claiming(event: DocumentSubmitted = LARGE) -> tuple[DocumentSubmitted, FakeObjects]:
+    """The event that the upload API makes of a large document, and the store with its content."""
+    objects = FakeObjects()
+    made = checked_in(sealed(event, SEALER), objects)
+    assert made.claim is not None
+    assert (made.name, made.content, made.sealed_content) == ("", b"", None)
+    return made, objects
+
+
+def test_large_document_gives_the_same_as_if_it_had_travelled() -> None:
+    event, objects = claiming()
+    made = run(event, FakeParser(text="what can be read of it"), objects)[0].event
+    assert isinstance(made, DocumentIngested)
+    assert made.content_sha256 == sha256(LARGE.content)
+    assert "large" not in repr(event)
+
+
+def test_what_an_event_holds_is_not_stored() -> None:
+    small = sealed(replace(UPSERT, document_version=7, content=b"x" * DOCUMENT_BYTES_MAX), SEALER)
+    assert checked_in(small, FakeObjects()) is small
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"document_version": 8}, "SEAL_BROKEN"),
+        ({"document_id": DocumentId("other")}, "SEAL_BROKEN"),
+        ({"content": b"both"}, "CONTENT_TWICE"),
+        ({"sealed_content": b"both"}, "CONTENT_TWICE"),
+        ({"name": "both"}, "CONTENT_TWICE"),
+        ({"operation": Operation.ERASE}, "ERASURE_WITH_CONTENT"),
+    ],
+)
+def test_claim_that_the_api_did_not_make_is_refused(changes: dict[str, Any], code: str) -> None:
+    event, objects = claiming()
+    with pytest.raises(InvalidEvent) as refusal:
+        run(replace(event, **changes), objects=objects)
+    assert refusal.value.reason_code == code
+
+
+@pytest.mark.parametrize("bytes_max", [1, len(LARGE.content) - 1])
+def test_claim_over_the_tenants_limit_is_refused(bytes_max: int) -> None:
+    event, objects = claiming()
+    with pytest.raises(InvalidEvent) as refusal:
+        run(event, objects=objects, bytes_max=bytes_max)
+    assert refusal.value.reason_code == "DOCUMENT_TOO_LARGE"
+
+
+def test_claim_far_over_the_tenants_limit_is_not_even_fetched() -> None:
+    event, _ = claiming()
+    objects = FakeObjects(failure=Unavailable("fetched"))
+    with pytest.raises(InvalidEvent, match="DOCUMENT_TOO_LARGE"):
+        run(event, objects=objects, bytes_max=1000)
+
+
+def test_tenants_limit_binds_what_travels_in_the_event_too() -> None:
+    with pytest.raises(InvalidEvent, match="DOCUMENT_TOO_LARGE"):
+        run(UPSERT, bytes_max=len(UPSERT.content) - 1)
+
+
+@pytest.mark.parametrize("failure", [Unavailable("store"), InvalidEvent("gone", reason_code="CLAIM_MISSING")])
+def test_failure_of_the_store_passes_on_as_it_is(failure: StaitheError) -> None:
+    event, _ = claiming()
+    with pytest.raises(type(failure)):
+        run(event, objects=FakeObjects(failure=failure))
 
 
 def test_hash_labels_and_signals_pass_on() -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from staithe.kernel.clock import SystemClock
 from staithe.kernel.errors import InvalidEvent, StaitheError, Unavailable
 from staithe.kernel.vocabulary import Access, ChunkId, Classification, DocumentId, TenantId, Tier
 from staithe.vectors.store import (
@@ -274,6 +275,56 @@ def test_searches_from_many_threads_answer_as_from_one(writer: MilvusIndexWriter
     for thread in threads:
         thread.join()
     assert answers == [expected] * 80
+
+
+def test_compaction_after_an_erasure_leaves_every_other_row(milvus, reader: MilvusIndexReader) -> None:
+    class LaterClock(SystemClock):
+        """Jumps over the wait."""
+
+        seconds = 0.0
+
+        def monotonic(self) -> float:
+            return self.seconds
+
+    clock, tenant = LaterClock(), a_tenant()
+    connection = MilvusConnection(milvus.address(WRITER))
+    writer = MilvusIndexWriter(connection, DIGEST, clock=clock)
+    writer.upsert(
+        [row(tenant, "kept", ordinal=n) for n in range(20)] + [row(tenant, "erased", ordinal=n) for n in range(20)]
+    )
+    writer.delete_document(tenant, DocumentId("erased"), keep_version=None)
+    clock.seconds = limits.COMPACT_SECONDS
+    assert writer.compact_if_due()
+    hits = reader.search(vector(), everything(tenant), 100, consistency=Consistency.STRONG)
+    assert sorted((hit.document_id, hit.ordinal) for hit in hits) == [("kept", n) for n in range(20)]
+    assert writer.count(everything(tenant)) == 20
+    connection.close()
+
+
+def test_no_search_misses_a_row_while_rows_are_flushed(
+    milvus, writer: MilvusIndexWriter, reader: MilvusIndexReader
+) -> None:
+    """A flush of Milvus Lite hides rows for a moment, unless the stack's own program starts it."""
+    tenant, query, flushes = a_tenant(), vector(), 40 if milvus.kind == "lite" else 2
+    found: list[int] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            found.append(len(reader.search(query, everything(tenant), 10, consistency=Consistency.STRONG)))
+
+    writer.upsert([row(tenant, ordinal=n) for n in range(10)])
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for n in range(flushes):
+        writer.upsert([row(tenant, ordinal=n % 10)])
+        writer.flush()
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert found
+    assert set(found) == {10}
 
 
 def test_after_a_kill_the_next_call_works_and_nothing_acknowledged_is_lost(milvus) -> None:

@@ -33,6 +33,14 @@ class LineageStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContentClaim:
+    """The sealed content of a large document, which lies in the object store (a claim check)."""
+
+    sealed_bytes: int
+    sealed_sha256: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentSubmitted:
     """`documents.submitted.v1`: a source hands over a document, or asks for its erasure."""
 
@@ -51,6 +59,7 @@ class DocumentSubmitted:
     content_type: str = ""
     content: bytes = b""
     sealed_content: bytes | None = None
+    claim: ContentClaim | None = None
 
     @property
     def key(self) -> bytes:

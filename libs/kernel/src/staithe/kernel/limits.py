@@ -3,7 +3,10 @@
 from typing import Final
 
 DOCUMENT_BYTES_MAX: Final = 512 * 1024
-"""An inline document. Larger ones need a claim check; an event bus is no file store."""
+"""A document inside an event. Larger ones go to the object store and the event claims them: a bus is no file store."""
+
+CLAIM_BYTES_MAX: Final = 32 * 1024 * 1024
+"""A document in the object store: scanned contracts and catalogues stay below, and a parser of 512 MiB can hold it."""
 
 RECORD_BYTES_MAX: Final = 8 * 1024 * 1024
 """The same as topology.yaml's `record_bytes_max`: what a topic takes, so what a stage may put out."""

@@ -83,6 +83,7 @@ class Service(KeyRights):
     serves: Listener = Listener()
     readers: Mapping[str, tuple[Literal["log", "evidence"], ...]] = {}
     milvus: Literal["read", "write"] | None = None
+    objects: bool = False
 
     def writes(self) -> tuple[str, ...]:
         """Topics it may write: its outputs, and the dead letters of its inputs."""

@@ -85,7 +85,7 @@ def build(runtime: Runtime, settings: KeysSettings) -> KeysApplication:
         metrics=runtime.metrics, logger=runtime.logger,
     )  # fmt: skip
     return KeysApplication(
-        settings, room, routes, worker, publisher=publisher, tenants=load_tenants(settings.tenants_file)
+        settings, room, routes, worker, publisher=publisher, tenants=tuple(load_tenants(settings.tenants_file))
     )
 
 

@@ -65,6 +65,7 @@ class IndexingApplication:
             await asyncio.sleep(FLUSH_CHECK_SECONDS)
             try:
                 await asyncio.to_thread(self._writer.flush_if_due)
+                await asyncio.to_thread(self._writer.compact_if_due)
             except StaitheError:
                 continue  # rows stay durable unflushed; the next write reports a Milvus that is down
 

@@ -2,20 +2,24 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 from aiohttp import web
 
 from staithe.ingestion.http.reviews import ReviewRoutes
 from staithe.ingestion.http.routes import UploadRoutes
+from staithe.ingestion.leftovers import ObjectSweeper
+from staithe.ingestion.objects import ObjectsAddress, ObjectStore
 from staithe.ingestion.parsers.sandbox import ParserPool
 from staithe.ingestion.parsers.sniff import SUPPORTED
 from staithe.ingestion.review import ReviewAuthor, Reviewers
 from staithe.ingestion.settings import IngestionSettings
+from staithe.ingestion.sizes import TenantSizes
 from staithe.ingestion.stage import IngestionStage, keys_needed
 from staithe.ingestion.sweep import SWEEP_SECONDS, Sweeper
 from staithe.ingestion.tables import Tables
 from staithe.kernel.audit_events import AuditAuthor
-from staithe.kernel.crypto.sealing import KeyringSealer, Sealer
+from staithe.kernel.crypto.sealing import KeyringSealer
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.errors import StaitheError
 from staithe.kernel.http import api_application, serve_https
@@ -30,6 +34,7 @@ from staithe.kernel.tls import client_context
 from staithe.kernel.version import code_version
 from staithe.keys.client.sealing import VersionOpener, VersionSealer, fetch_ahead
 from staithe.keys.client.service import KeyServiceClient
+from staithe.keys.tenants import load_tenants
 
 SERVICE = "ingestion"
 
@@ -39,13 +44,15 @@ class IngestionApplication:
 
     def __init__(
         self, settings: IngestionSettings, *, parsers: ParserPool, stream: StreamRuntime,
-        tables: Tables, publisher: Publisher, api: web.Application, sweeper: Sweeper, runtime: Runtime,
+        tables: Tables, publisher: Publisher, api: web.Application, sweeper: Sweeper, leftovers: ObjectSweeper,
+        runtime: Runtime,
     ) -> None:  # fmt: skip
         self._settings, self._parsers, self._stream = settings, parsers, stream
         self._tables, self._publisher, self._api = tables, publisher, api
-        self._sweeper, self._logger = sweeper, runtime.logger
+        self._sweeps = (sweeper.sweep, leftovers.sweep)
+        self._logger = runtime.logger
         self._server: web.AppRunner | None = None
-        self._sweeping: asyncio.Task[None] | None = None
+        self._sweeping: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Start the parser children, the stream and the API."""
@@ -57,15 +64,15 @@ class IngestionApplication:
             self._api, host=settings.https_host, port=settings.https_port,
             certificate_file=settings.certificate_file, private_key_file=settings.private_key_file,
         )  # fmt: skip
-        self._sweeping = asyncio.create_task(self._sweep())
+        self._sweeping = [asyncio.create_task(self._sweep(each)) for each in self._sweeps]
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, sweep: Callable[[], int]) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             if not self._tables.caught_up():
                 continue
             try:
-                count = await asyncio.to_thread(self._sweeper.sweep)
+                count = await asyncio.to_thread(sweep)
             except StaitheError as error:  # the next pass finds what is still due
                 self._logger.warning("sweep_failed", reason_code=error.reason_code)
             else:
@@ -78,10 +85,10 @@ class IngestionApplication:
 
     async def stop(self) -> None:
         """Refuse new uploads, finish those under way, then the stream."""
-        if self._sweeping is not None:
-            self._sweeping.cancel()
+        for each in self._sweeping:
+            each.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._sweeping
+                await each
         if self._server is not None:
             await self._server.cleanup()
         await asyncio.to_thread(self._stream.stop, DRAIN_SECONDS_MAX)
@@ -99,7 +106,10 @@ def build(runtime: Runtime, settings: IngestionSettings) -> Application:
     signer = Signer.from_file(settings.signing_key_file)
     author = LineageAuthor(service=SERVICE, code_version=code_version(SERVICE), signer=signer)
     opener = VersionOpener(keys, runtime.clock)
-    stage = IngestionStage(parsers, opener=opener, sealer=sealer, author=author, clock=runtime.clock)
+    objects, limits = ObjectStore.at(_objects(settings)), TenantSizes(load_tenants(settings.tenants_file))
+    stage = IngestionStage(
+        parsers, objects=objects, limits=limits, opener=opener, sealer=sealer, author=author, clock=runtime.clock
+    )
     tables = Tables(access, codec, runtime)
     publisher = Publisher(access, codec)
     reviews = ReviewAuthor(signer, runtime.clock)
@@ -108,13 +118,18 @@ def build(runtime: Runtime, settings: IngestionSettings) -> Application:
         audit=AuditAuthor(SERVICE, runtime.clock), hold_ms_max=settings.quarantine_hours * 3_600_000,
         clock=runtime.clock,
     )  # fmt: skip
-    api = _api(runtime, settings, publisher, tables, sealer)
+    api = _api(runtime, settings)
+    UploadRoutes(
+        publisher, tables, sealer=sealer, objects=objects, limits=limits, content_types=frozenset(SUPPORTED),
+        clock=runtime.clock,
+    ).add_to(api)  # fmt: skip
     ReviewRoutes(
         publisher, tables.held, tables.reviewed, reviewers=Reviewers.from_file(settings.audit_key_file),
         author=reviews, audit=AuditAuthor(SERVICE, runtime.clock),
     ).add_to(api)  # fmt: skip
     return IngestionApplication(
         settings, parsers=parsers, tables=tables, publisher=publisher, api=api, sweeper=sweeper, runtime=runtime,
+        leftovers=ObjectSweeper(objects, current=tables.current.newest, clock=runtime.clock),
         stream=stream_for(
             runtime, stage, codec, sealer=sealer, concurrency=settings.parser_children,
             preparation=fetch_ahead(opener, sealer, keys_needed),
@@ -122,14 +137,14 @@ def build(runtime: Runtime, settings: IngestionSettings) -> Application:
     )  # fmt: skip
 
 
-def _api(
-    runtime: Runtime, settings: IngestionSettings, publisher: Publisher, tables: Tables, sealer: Sealer
-) -> web.Application:
+def _objects(settings: IngestionSettings) -> ObjectsAddress:
+    return ObjectsAddress(
+        settings.objects_url, settings.objects_endpoint, settings.objects_region, settings.objects_ca_file,
+        settings.objects_credentials_file,
+    )  # fmt: skip
+
+
+def _api(runtime: Runtime, settings: IngestionSettings) -> web.Application:
     keys = DiscoveredKeys(settings.issuer_url, client_context(settings.ca_file), runtime.clock)
     verifier = TokenVerifier(issuer_url=settings.issuer_url, audience=settings.audience, keys=keys, clock=runtime.clock)
-    api = api_application(verifier=verifier, logger=runtime.logger, open_paths=())
-    routes = UploadRoutes(
-        publisher, tables, sealer=sealer, content_types=frozenset(SUPPORTED), clock=runtime.clock
-    )  # fmt: skip
-    routes.add_to(api)
-    return api
+    return api_application(verifier=verifier, logger=runtime.logger, open_paths=())

@@ -31,7 +31,7 @@ def version_of(event: DocumentSubmitted) -> int:
     return event.document_version or event.occurred_at
 
 
-def check_submitted(event: DocumentSubmitted, *, now_ms: int) -> Access:
+def check_submitted(event: DocumentSubmitted, *, now_ms: int, content_bytes_max: int = DOCUMENT_BYTES_MAX) -> Access:
     """The normalised access labels of an acceptable submission; raises InvalidEvent with the first fault."""
     tenant_id(event.tenant_id)
     document_id(event.document_id)
@@ -43,18 +43,20 @@ def check_submitted(event: DocumentSubmitted, *, now_ms: int) -> Access:
         raise InvalidEvent("residency must be a short code such as 'eu'", reason_code="RESIDENCY_MALFORMED")
     if len(event.source) > SOURCE_CHARACTERS_MAX or len(event.name) > NAME_CHARACTERS_MAX:
         raise InvalidEvent("source or name is too long", reason_code="NAME_TOO_LONG")
-    return _check_erasure(event) if event.operation is Operation.ERASE else _check_upsert(event, now_ms=now_ms)
+    if event.operation is Operation.ERASE:
+        return _check_erasure(event)
+    return _check_upsert(event, now_ms=now_ms, content_bytes_max=content_bytes_max)
 
 
-def _check_upsert(event: DocumentSubmitted, *, now_ms: int) -> Access:
+def _check_upsert(event: DocumentSubmitted, *, now_ms: int, content_bytes_max: int) -> Access:
     if event.access is None:
         raise InvalidEvent(
             "access labels are missing: set tier, groups and classification", reason_code="ACCESS_MISSING"
         )
     if not event.content:
         raise InvalidEvent("the document is empty", reason_code="DOCUMENT_EMPTY")
-    if len(event.content) > DOCUMENT_BYTES_MAX:
-        raise InvalidEvent(f"the document is larger than {DOCUMENT_BYTES_MAX} bytes", reason_code="DOCUMENT_TOO_LARGE")
+    if len(event.content) > content_bytes_max:
+        raise InvalidEvent(f"the document is larger than {content_bytes_max} bytes", reason_code="DOCUMENT_TOO_LARGE")
     if event.content_sha256 is not None and event.content_sha256 != sha256(event.content):
         raise InvalidEvent("content does not match the source's content_sha256", reason_code="CONTENT_HASH_MISMATCH")
     if event.retention_until is not None and event.retention_until <= now_ms:
@@ -63,7 +65,7 @@ def _check_upsert(event: DocumentSubmitted, *, now_ms: int) -> Access:
 
 
 def _check_erasure(event: DocumentSubmitted) -> Access:
-    if event.content:
+    if event.content or event.claim:
         raise InvalidEvent("an erasure carries no content", reason_code="ERASURE_WITH_CONTENT")
     return _normalised(event.access) if event.access is not None else ERASED_ACCESS
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from staithe.ingestion.policy import check_submitted, version_of
-from staithe.ingestion.submission import opened, sealed_with
+from staithe.ingestion.submission import SEALED_OVERHEAD_BYTES_MAX, ClaimedObjects, checked_out, opened, sealed_with
 from staithe.kernel.audit_events import AuditAuthor
 from staithe.kernel.clock import Clock
 from staithe.kernel.content import NOTHING_TO_READ, Readable
@@ -13,11 +13,11 @@ from staithe.kernel.crypto.sealing import KeysNeeded, Opener, SealContext, Seale
 from staithe.kernel.errors import InvalidEvent
 from staithe.kernel.events import DocumentIngested, DocumentSubmitted, Event
 from staithe.kernel.ids import new_event_id
-from staithe.kernel.limits import TEXT_CHARACTERS_MAX
+from staithe.kernel.limits import DOCUMENT_BYTES_MAX, TEXT_CHARACTERS_MAX
 from staithe.kernel.lineage import LineageAuthor, sha256
 from staithe.kernel.stream.settle import AUDIT_TOPIC, Emit
 from staithe.kernel.telemetry import Headers, traceparent_of
-from staithe.kernel.vocabulary import Operation
+from staithe.kernel.vocabulary import Operation, TenantId
 
 INGESTED_TOPIC = "documents.ingested.v1"
 DOCUMENT_PURPOSE = "document"
@@ -44,6 +44,14 @@ class Parser(Protocol):
         ...
 
 
+class SizeLimits(Protocol):
+    """What each tenant may send."""
+
+    def document_bytes_max(self, tenant_id: TenantId) -> int:
+        """The size of a document."""
+        ...
+
+
 class _Erased:
     """What "parsing" an erasure gives."""
 
@@ -54,20 +62,19 @@ class _Erased:
 class IngestionStage:
     """documents.submitted.v1 → documents.ingested.v1."""
 
-    def __init__(self, parser: Parser, *, opener: Opener, sealer: Sealer, author: LineageAuthor, clock: Clock) -> None:
-        self._parser, self._opener, self._sealer = parser, opener, sealer
+    def __init__(
+        self, parser: Parser, *, objects: ClaimedObjects, limits: SizeLimits, opener: Opener, sealer: Sealer,
+        author: LineageAuthor, clock: Clock,
+    ) -> None:  # fmt: skip
+        self._parser, self._objects, self._limits = parser, objects, limits
+        self._opener, self._sealer = opener, sealer
         self._author, self._clock = author, clock
         self._audit = AuditAuthor("ingestion", clock)
 
     def __call__(self, event: Event, headers: Headers) -> Sequence[Emit]:
         if not isinstance(event, DocumentSubmitted):
             raise InvalidEvent("not a DocumentSubmitted", reason_code="EVENT_TYPE")
-        event = opened(event, self._opener)
-        event = replace(
-            event,
-            access=check_submitted(event, now_ms=self._clock.now_ms()),
-            document_version=version_of(event),
-        )
+        event = self._checked(event)
         parsed: Parsed = (
             _Erased() if event.operation is Operation.ERASE else self._parser.parse(event.content, event.content_type)
         )
@@ -83,6 +90,21 @@ class IngestionStage:
             attributes={"operation": event.operation.value, "content_bytes": str(len(event.content))},
         )  # fmt: skip
         return [Emit(INGESTED_TOPIC, ingested), Emit(AUDIT_TOPIC, audit)]
+
+    def _checked(self, event: DocumentSubmitted) -> DocumentSubmitted:
+        """`event` in clear and within its bounds, which are an event's own unless the content was claimed."""
+        bytes_max = self._limits.document_bytes_max(event.tenant_id)
+        if event.claim is None or event.operation is Operation.ERASE:
+            bytes_max = min(bytes_max, DOCUMENT_BYTES_MAX)
+        else:
+            if event.claim.sealed_bytes > bytes_max + SEALED_OVERHEAD_BYTES_MAX:
+                raise InvalidEvent(
+                    f"a document of this tenant may have {bytes_max} bytes", reason_code="DOCUMENT_TOO_LARGE"
+                )
+            event = checked_out(event, self._objects)
+        event = opened(event, self._opener)
+        access = check_submitted(event, now_ms=self._clock.now_ms(), content_bytes_max=bytes_max)
+        return replace(event, access=access, document_version=version_of(event))
 
     def _ingested(self, event: DocumentSubmitted, parsed: Parsed) -> DocumentIngested:
         assert event.access is not None  # noqa: S101 - __call__ has put the checked labels in

@@ -1,17 +1,34 @@
 """An upload on its way through the broker: name and content sealed by the upload API to ingestion itself.
 
-A source that writes to the topic by itself sends its content in clear; both kinds are read here.
+A source that writes to the topic by itself sends its content in clear; both kinds are read here. What is too large
+for an event waits, sealed alike, in the object store, and the event claims it (the claim-check pattern of Hohpe and
+Woolf's Enterprise Integration Patterns).
 """
 
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
-from staithe.kernel.crypto.sealing import Opener, SealContext, Sealer
+from staithe.kernel.crypto.sealing import OVERHEAD_BYTES, Opener, SealContext, Sealer
 from staithe.kernel.errors import Integrity, InvalidEvent
-from staithe.kernel.events import DocumentSubmitted
+from staithe.kernel.events import ContentClaim, DocumentSubmitted
+from staithe.kernel.limits import DOCUMENT_BYTES_MAX, NAME_CHARACTERS_MAX
 
 SUBMISSION_PURPOSE: Final = "submission"
 _LENGTH_BYTES: Final = 4
+SEALED_OVERHEAD_BYTES_MAX: Final = OVERHEAD_BYTES + _LENGTH_BYTES + 4 * NAME_CHARACTERS_MAX
+"""How much longer than its content a sealed submission may be."""
+
+
+class ClaimedObjects(Protocol):
+    """Where the content of large documents lies."""
+
+    def put(self, event: DocumentSubmitted, sealed: bytes) -> ContentClaim:
+        """Store it; afterwards it survives a crash; raises Unavailable."""
+        ...
+
+    def get(self, event: DocumentSubmitted) -> bytes:
+        """What the event claims; raises InvalidEvent CLAIM_MISSING or CLAIM_BROKEN, or Unavailable."""
+        ...
 
 
 def sealed(event: DocumentSubmitted, sealer: Sealer) -> DocumentSubmitted:
@@ -19,6 +36,23 @@ def sealed(event: DocumentSubmitted, sealer: Sealer) -> DocumentSubmitted:
     name = event.name.encode()
     body = len(name).to_bytes(_LENGTH_BYTES, "big") + name + event.content
     return replace(event, name="", content=b"", sealed_content=sealer.seal(_context(event), body))
+
+
+def checked_in(event: DocumentSubmitted, objects: ClaimedObjects) -> DocumentSubmitted:
+    """`event` as `sealed` made it, its content in the store when it is too large to travel; raises Unavailable."""
+    content = event.sealed_content
+    if content is None or len(content) <= DOCUMENT_BYTES_MAX + SEALED_OVERHEAD_BYTES_MAX:
+        return event
+    return replace(event, sealed_content=None, claim=objects.put(event, content))
+
+
+def checked_out(event: DocumentSubmitted, objects: ClaimedObjects) -> DocumentSubmitted:
+    """`event` with the content it claims; raises InvalidEvent when it also carries some, and as ClaimedObjects.get."""
+    if event.claim is None:
+        return event
+    if event.content or event.sealed_content or event.name:
+        raise InvalidEvent("content is given both in the event and by a claim", reason_code="CONTENT_TWICE")
+    return replace(event, sealed_content=objects.get(event), claim=None)
 
 
 def opened(event: DocumentSubmitted, opener: Opener) -> DocumentSubmitted:

@@ -19,7 +19,7 @@ from staithe.kernel.vocabulary import DocumentId, Operation, TenantId
 
 SUBMITTED_TOPIC: Final = "documents.submitted.v1"
 SWEEP_SECONDS: Final = 10.0
-"""How late an erasure or a rejection may be: a pass reads a table in memory and sends what is due."""
+"""How late an erasure, a rejection or the end of an object may be: a pass reads a table in memory or one listing."""
 RETENTION_REASON: Final = "RETENTION_OVER"
 RETENTION_SOURCE: Final = "staithe-retention"
 

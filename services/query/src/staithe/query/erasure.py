@@ -11,7 +11,9 @@ SUBMITTED_TOPIC: Final = "documents.submitted.v1"
 
 NOT_COVERED: Final = (
     "Content that a source wrote to documents.submitted.v1 by itself, in clear: until the topic's retention ends.",
-    "Vectors and hashes of the text in files and backups of the vector store: until it compacts them and they expire.",
+    "Vectors and hashes of the text in old files of the vector store: until it compacts them, as it is asked to.",
+    "The same in its backups: until they expire.",
+    "The sealed object of a document over 512 KiB: it goes within a minute; its key is gone already.",
     "Copies of the key store from before: until the tenant's key is rotated and no copy of the old one is left.",
     "Keys in the memory of services: readers drop them when they hear of the erasure, at the latest after 5 minutes.",
     "Records of this document that were refused after the erasure: until they are dropped or it is erased again.",

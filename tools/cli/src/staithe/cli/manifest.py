@@ -10,7 +10,6 @@ from typing import Any, Final
 import yaml
 
 from staithe.kernel.errors import ConfigurationError
-from staithe.kernel.limits import DOCUMENT_BYTES_MAX
 from staithe.kernel.vocabulary import Access, Classification, Tier, access_groups
 
 MANIFEST: Final = "manifest.yaml"
@@ -61,7 +60,7 @@ def documents_in(path: Path, labels: Labels | None) -> Iterator[DocumentFile]:
     files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
     for file in files:
         content_type = CONTENT_TYPES.get(file.suffix.lower())
-        if content_type is not None and file.stat().st_size <= DOCUMENT_BYTES_MAX:
+        if content_type is not None:
             yield DocumentFile(file, labels.tenant_id, _slug(file, path), content_type, labels.access)
 
 

@@ -10,12 +10,14 @@ from staithe.kernel.topology import Topology
 from staithe.render import compose_parts, images
 from staithe.render.containers import Container, hardened, probe, secret, secret_name, volume, wait_for
 from staithe.render.dockerfiles import dockerfile_of
-from staithe.render.edges import ISSUER, KAFKA, KEYS, MILVUS, MONITORING, REGISTRY, service_edges
+from staithe.render.edges import ISSUER, KAFKA, KEYS, MILVUS, MONITORING, REGISTRY, Edge, service_edges
+from staithe.render.edges import OBJECTS as OBJECTS_PART
 from staithe.render.environment import (
     AUDIT_LOG,
     HEALTH_PORT,
     HTTPS_PORT,
     KEYS_STATE,
+    OBJECTS,
     TRUST,
     Site,
     environment,
@@ -32,6 +34,7 @@ SITE: Final = Site(
     issuer_url="https://issuer:8443/realms/staithe",
     milvus_server_name="milvus",
     keys_url=f"https://{KEYS}:{HTTPS_PORT}",
+    objects_url=f"file://{OBJECTS}",
 )
 
 SECRETS_FOLDER: Final = "./.secrets"
@@ -94,7 +97,7 @@ def _services(topology: Topology) -> dict[str, Container]:
 def _networks_of_parts(topology: Topology) -> dict[str, list[str]]:
     """The networks of each part: one per service that connects to it."""
     reached: dict[str, list[str]] = {KAFKA: [], REGISTRY: [], ISSUER: [], MILVUS: []}
-    for edge in service_edges(topology):
+    for edge in _edges(topology):
         if edge.target in topology.services:
             continue
         reached[edge.target].append(_between(edge.source, edge.target))
@@ -104,6 +107,11 @@ def _networks_of_parts(topology: Topology) -> dict[str, list[str]]:
     reached["grafana"] = ["grafana-prometheus"]
     reached["openbao"] = ["openbao-alone"]
     return reached
+
+
+def _edges(topology: Topology) -> tuple[Edge, ...]:
+    """The connections between containers: on one host the object store is a folder."""
+    return tuple(edge for edge in service_edges(topology) if edge.target != OBJECTS_PART)
 
 
 def _between(source: str, target: str) -> str:
@@ -116,9 +124,9 @@ def _network(index: int, *, internal: bool) -> Document:
 
 
 def _service(topology: Topology, name: str) -> Container:
-    edges = [edge for edge in service_edges(topology) if edge.source == name]
+    edges = [edge for edge in _edges(topology) if edge.source == name]
     networks = [*(_between(name, edge.target) for edge in edges), _between(MONITORING, name)]
-    networks += [_between(edge.source, name) for edge in service_edges(topology) if edge.target == name]
+    networks += [_between(edge.source, name) for edge in _edges(topology) if edge.target == name]
     parts = [part for edge in edges for part in (_brokers() if edge.target == KAFKA else (edge.target,))]
     container = hardened(images.own(name), memory=_MEMORY.get(name, "512m"), processes=256) | {
         "build": {"context": ".", "dockerfile": dockerfile_of(topology, name)},
@@ -136,6 +144,8 @@ def _service(topology: Topology, name: str) -> Container:
         container["ports"] = [f"127.0.0.1:{PUBLISHED[name]}:{HTTPS_PORT}"]
     if topology.services[name].serves.keys is not None:
         container["volumes"].append(volume(f"{compose_parts.STATE}/{name}", KEYS_STATE))
+    if topology.services[name].objects:
+        container["volumes"].append(volume(f"{compose_parts.STATE}/objects", OBJECTS))
     return container | {"networks": dict.fromkeys(networks)}
 
 

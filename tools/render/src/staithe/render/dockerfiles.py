@@ -1,10 +1,11 @@
 """One Dockerfile per service from one template: services differ in what they install, not in how."""
 
+from pathlib import Path
 from typing import Final
 
 from staithe.kernel.topology import Topology
 from staithe.render import images
-from staithe.render.environment import MODEL, NOWHERE, POLICY, environment
+from staithe.render.environment import MODEL, NOWHERE, POLICY, TENANTS, environment
 from staithe.render.text import BANNER
 
 UID: Final = 10001
@@ -21,9 +22,10 @@ def render_dockerfiles(topology: Topology) -> dict[str, str]:
     for name, service in topology.services.items():
         has_model = MODEL in environment(topology, name, NOWHERE).values()
         has_vectors = has_model or service.milvus is not None
-        has_policy = POLICY in environment(topology, name, NOWHERE).values()
+        files = environment(topology, name, NOWHERE).values()
+        copied = "".join(f"COPY policies/{Path(each).name} {each}\n" for each in (POLICY, TENANTS) if each in files)
         found[dockerfile_of(topology, name)] = _dockerfile(
-            _packages(topology, name, has_vectors=has_vectors), name, has_model=has_model, has_policy=has_policy
+            _packages(topology, name, has_vectors=has_vectors), name, has_model=has_model, policies=copied
         )
     return found
 
@@ -42,12 +44,12 @@ def _packages(topology: Topology, name: str, *, has_vectors: bool) -> list[str]:
     return ["libs/kernel", *(["libs/vectors"] if has_vectors else []), *(["libs/keys"] if clients else []), own]
 
 
-def _dockerfile(packages: list[str], name: str, *, has_model: bool, has_policy: bool) -> str:
+def _dockerfile(packages: list[str], name: str, *, has_model: bool, policies: str) -> str:
     """Two stages, three with a model: libraries by hash, the model by hash, then only what runs."""
     stages = [BANNER + _NOTE, _libraries(packages, name)]
     if has_model:
         stages.append(_MODEL_STAGE)
-    return "\n".join([*stages, _final(name, has_model=has_model, has_policy=has_policy)])
+    return "\n".join([*stages, _final(name, has_model=has_model, policies=policies)])
 
 
 def _libraries(packages: list[str], name: str) -> str:
@@ -78,10 +80,8 @@ RUN python -c "{_PREPARE}" \\
 """
 
 
-def _final(name: str, *, has_model: bool, has_policy: bool) -> str:
-    policy = f"COPY policies/sanitization.yaml {POLICY}\n" if has_policy else ""
+def _final(name: str, *, has_model: bool, policies: str) -> str:
     model = f"COPY --from=model {MODEL} {MODEL}\n" if has_model else ""
-    tenants = "COPY policies/tenants.yaml /app/tenants.yaml\n" if name == "keys" else ""
     return f"""\
 FROM {images.PYTHON}
 LABEL org.opencontainers.image.title="staithe-{name}" \\
@@ -93,7 +93,7 @@ COPY --from=libraries /opt/venv /opt/venv
 COPY --from=libraries /app/lib /app/lib
 {model}COPY schemas /app/schemas
 COPY topology.yaml /app/topology.yaml
-{policy}{tenants}ENV PATH=/opt/venv/bin:$PATH \\
+{policies}ENV PATH=/opt/venv/bin:$PATH \\
     PYTHONPATH=/app/lib \\
     ORT_DISABLE_TELEMETRY=1 \\
     PYTHONDONTWRITEBYTECODE=1 \\

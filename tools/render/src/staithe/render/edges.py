@@ -11,6 +11,7 @@ REGISTRY: Final = "registry"
 MILVUS: Final = "milvus"
 ISSUER: Final = "issuer"
 KEYS: Final = "keys"
+OBJECTS: Final = "objects"
 MONITORING: Final = "monitoring"
 CLIENTS: Final = "clients"
 """Applications outside, through whatever the site puts in front of a service."""
@@ -18,7 +19,7 @@ CLIENTS: Final = "clients"
 READERS_OUTSIDE: Final = ("witness", "auditor")
 """Readers of the audit log that are no service: they run elsewhere, on purpose."""
 
-PARTS: Final = (KAFKA, REGISTRY, MILVUS, ISSUER, KEYS)
+PARTS: Final = (KAFKA, REGISTRY, MILVUS, ISSUER, KEYS, OBJECTS)
 """Parts that a service connects to."""
 
 
@@ -37,6 +38,8 @@ def service_edges(topology: Topology) -> tuple[Edge, ...]:
         found += [Edge(name, KAFKA), Edge(name, REGISTRY)]
         if service.milvus is not None:
             found.append(Edge(name, MILVUS))
+        if service.objects:
+            found.append(Edge(name, OBJECTS))
         if service.serves.https is not None:
             found.append(Edge(name, ISSUER))
         if service.asks_keys:

@@ -24,6 +24,8 @@ AUDIT_LOG: Final = f"{AUDIT}/log"
 MODEL: Final = "/app/model"
 POLICY: Final = "/app/policies/sanitization.yaml"
 KEYS_STATE: Final = "/var/lib/staithe/keys"
+OBJECTS: Final = "/var/lib/staithe/objects"
+TENANTS: Final = "/app/tenants.yaml"
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,11 @@ class Site:
     issuer_url: str
     milvus_server_name: str
     keys_url: str
+    objects_url: str
+    objects_endpoint: str = ""
 
 
-NOWHERE: Final = Site("", "", "", "", "", "")
+NOWHERE: Final = Site("", "", "", "", "", "", "")
 """For questions whose answer does not depend on addresses."""
 
 
@@ -62,6 +66,14 @@ def _serves(service: Service) -> bool:
 
 def _stores(service: Service) -> bool:
     return service.milvus is not None
+
+
+def _has_objects(service: Service) -> bool:
+    return service.objects
+
+
+def _knows_tenants(service: Service) -> bool:
+    return service.objects or service.serves.keys is not None
 
 
 def _serves_log(service: Service) -> bool:
@@ -109,6 +121,9 @@ _SETTINGS: Final[dict[str, _Rule]] = {
     "KEYS_CERTIFICATE_FILE": (_asks_keys, _fixed(f"{SECRETS}/keys.pem")),
     "KEYS_PRIVATE_KEY_FILE": (_asks_keys, _fixed(f"{SECRETS}/keys.key")),
     "KEYS_CA_FILE": (_asks_keys, _fixed(f"{TRUST}/keys_ca.pem")),
+    "OBJECTS_URL": (_has_objects, lambda subject: subject.site.objects_url),
+    "OBJECTS_ENDPOINT": (_has_objects, lambda subject: subject.site.objects_endpoint),
+    "TENANTS_FILE": (_knows_tenants, _fixed(TENANTS)),
     "CLIENTS_CA_FILE": (_serves_log, _fixed(f"{TRUST}/log_ca.pem")),
     "ISSUER_URL": (_serves, lambda subject: subject.site.issuer_url),
     "AUDIENCE": (_serves, lambda subject: f"staithe-{subject.name}"),
@@ -129,7 +144,6 @@ _OWN: Final[dict[str, dict[str, str]]] = {
         "STORE_FILE": f"{KEYS_STATE}/store.sqlite",
         "TENANT_KEYS_FILE": f"{KEYS_STATE}/tenants.json",
         "PASSPHRASE_FILE": f"{SECRETS}/passphrase",
-        "TENANTS_FILE": "/app/tenants.yaml",
     },
     "embedding": {"MODEL_CACHE_DIR": MODEL},
     "ingestion": {"AUDIT_KEY_FILE": f"{SECRETS}/audit.key"},

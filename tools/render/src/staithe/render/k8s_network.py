@@ -10,6 +10,7 @@ from staithe.render.edges import (
     KEYS,
     MILVUS,
     MONITORING,
+    OBJECTS,
     READERS_OUTSIDE,
     REGISTRY,
     Edge,
@@ -28,6 +29,7 @@ _PORTS: Final = {
     MILVUS: 19530,
     ISSUER: 8443,
     KEYS: HTTPS_PORT,
+    OBJECTS: 9000,
     MONITORING: HEALTH_PORT,
     CLIENTS: HTTPS_PORT,
 }
@@ -73,6 +75,6 @@ def _policy(edge: Edge, direction: str) -> Manifest:
 
 def _peer(name: str) -> dict[str, Any]:
     """Pods of our namespace, or any pod of a namespace that the site labelled as that part."""
-    if name in {MILVUS, ISSUER, MONITORING, CLIENTS, AUTOSCALER, *READERS_OUTSIDE}:
+    if name in {MILVUS, ISSUER, OBJECTS, MONITORING, CLIENTS, AUTOSCALER, *READERS_OUTSIDE}:
         return {"namespaceSelector": {"matchLabels": {PART_LABEL: name}}}
     return {"podSelector": _OURS.get(name, selector(name))}

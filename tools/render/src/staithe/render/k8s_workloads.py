@@ -32,6 +32,8 @@ TRUST_MAP: Final = "staithe-trust"
 _FROM_ADDRESSES: Final = {
     "REGISTRY_URL": "registry_url",
     "MILVUS_URI": "milvus_uri",
+    "OBJECTS_URL": "objects_url",
+    "OBJECTS_ENDPOINT": "objects_endpoint",
     "ISSUER_URL": "issuer_url",
     "MILVUS_SERVER_NAME": "milvus_server_name",
 }

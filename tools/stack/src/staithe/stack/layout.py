@@ -70,6 +70,11 @@ class StackPaths:
         return self.root / "milvus"
 
     @property
+    def objects(self) -> Path:
+        """Sealed content of large documents, until it is ingested."""
+        return self.root / "objects"
+
+    @property
     def audit(self) -> Path:
         return self.root / "audit"
 
@@ -120,6 +125,7 @@ class StackPaths:
             self.kafka,
             self.registry,
             self.milvus,
+            self.objects,
             self.audit,
             self.audit_log,
             self.logs,

@@ -2,7 +2,8 @@
 
 It has no users, no TLS and no telemetry (it makes no connection of its own at all): whoever can open the port can
 read and change the index, so it is for one developer's machine, and `staithe up` says so. Acknowledged rows survive
-kill -9, but not a power cut (it does not sync each write). Only one process may write to it.
+kill -9, but not a power cut (it does not sync each write). Only one process may write to it. It is started by
+`milvus_lite_program`, which mends a fault of its own.
 """
 
 import os
@@ -35,7 +36,7 @@ def milvus_lite_process(paths: StackPaths, ports: StackPorts) -> ProcessSpec:
         argv=(
             sys.executable,
             "-m",
-            "milvus_lite",
+            "staithe.stack.milvus_lite_program",
             "server",
             "--host",
             HOST,

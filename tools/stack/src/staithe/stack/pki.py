@@ -33,7 +33,7 @@ LEAF_DAYS: Final = 90
 LEAF_RENEW_DAYS: Final = 30
 """Renewed at a start with a month to spare, so a stack that runs for weeks does not expire under load."""
 
-CLOCK_SKEW: Final = timedelta(minutes=5)
+CLOCK_SKEW: Final = timedelta(hours=2)
 """Certificates are valid from a little before their making: clocks of virtual machines jump."""
 
 _ORGANIZATION: Final = "Staithe local stack"

@@ -48,6 +48,7 @@ class ServicePlan:
     ) -> None:  # fmt: skip
         self._paths, self._ports, self._topology = paths, ports, topology
         self._repository, self._cache, self._milvus_is_server = repository, cache, milvus_is_server
+        self._tenants = repository / "policies" / "tenants.yaml"
 
     def specs(self) -> list[ProcessSpec]:
         """The key service and the six services, in the order of the map."""
@@ -139,7 +140,10 @@ class ServicePlan:
                 "vkey_file": self._paths.audit_log_vkey, "origin": LOG_ORIGIN,
             },
             "query": {**model, "audit_key_file": secrets / AUDIT_KEY},
-            "ingestion": {**lineage, "audit_key_file": secrets / AUDIT_KEY},
+            "ingestion": {
+                **lineage, "audit_key_file": secrets / AUDIT_KEY, "objects_url": self._paths.objects.as_uri(),
+                "tenants_file": self._tenants,
+            },
             "keys": {},
         }  # fmt: skip
         return special.get(name, dict(lineage))
@@ -160,7 +164,7 @@ class ServicePlan:
             "https_port": self._ports.of(KEYS), "certificate_file": pki / f"{KEYS}.pem",
             "private_key_file": pki / f"{KEYS}.key", "clients_ca_file": pki / "ca.pem",
             "store_file": keys / "store.sqlite", "tenant_keys_file": keys / "tenants.json",
-            "tenants_file": self._repository / "policies" / "tenants.yaml",
+            "tenants_file": self._tenants,
         }  # fmt: skip
 
     def _key_service(self, name: str) -> dict[str, object]:

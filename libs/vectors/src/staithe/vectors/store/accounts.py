@@ -11,10 +11,15 @@ ROOT_FIRST_PASSWORD: Final = "Milvus"  # noqa: S105 the publicly known one, to b
 _TIMEOUT: Final = limits.CALL_SECONDS_MAX
 
 
+ANY_COLLECTION: Final = ("Compaction",)
+"""A compaction names its collection by number, which Milvus 2.3 checks no grant for: only `*` permits it. Whoever may
+compact everything makes the server work, and changes and reads nothing."""
+
+
 class Grants(Enum):
     """Rights on one collection. Nobody gets Insert: Milvus takes a second row with a key that exists."""
 
-    WRITE = ("Upsert", "Delete", "Query", "Flush", "GetFlushState")
+    WRITE = ("Upsert", "Delete", "Query", "Flush", "GetFlushState", "Compaction")
     READ = ("Search", "Query")
 
 
@@ -24,7 +29,7 @@ def ensure_password(connection: MilvusConnection, user: str, old: str, new: str)
 
 
 def grant(admin: MilvusConnection, *, user: str, password: str, collection: str, grants: Grants) -> None:
-    """Make `user` exist with `password` and exactly `grants` on exactly `collection`. Idempotent.
+    """Make `user` exist with `password` and exactly `grants` on exactly `collection` (but ANY_COLLECTION). Idempotent.
 
     The role has the user's name. Rights on other collections, left by an earlier generation, are revoked.
     """
@@ -37,7 +42,7 @@ def _grant(client: Any, user: str, password: str, collection: str, grants: Grant
     if user not in client.list_roles(timeout=_TIMEOUT):
         client.create_role(user, timeout=_TIMEOUT)
     client.grant_role(user, user, timeout=_TIMEOUT)
-    wanted = {("Collection", privilege, collection) for privilege in grants.value}
+    wanted = {("Collection", each, "*" if each in ANY_COLLECTION else collection) for each in grants.value}
     described = client.describe_role(user, timeout=_TIMEOUT)["privileges"]
     held = {(entry["object_type"], entry["privilege"], entry["object_name"]) for entry in described}
     for kind, privilege, name in sorted(held - wanted):

@@ -67,6 +67,9 @@ FLUSH_ROWS: Final = 500
 FLUSH_SECONDS: Final = 5.0
 """The same for a trickle of rows: they are flushed before anybody wonders why the search is slow."""
 
+COMPACT_SECONDS: Final = 60.0
+"""A server is asked to compact this long after an erasure: one rewriting of its segments for a minute of erasures."""
+
 CALL_SECONDS_MAX: Final = 10.0
 """One call: a strongly consistent read takes 0.4 s, an upsert of a full batch under 1 s."""
 

@@ -56,6 +56,7 @@ class MilvusIndexWriter:
         self._lock = threading.RLock()
         self._unflushed = 0
         self._unflushed_since = 0.0
+        self._erased_since: float | None = None
 
     def upsert(self, rows: Sequence[ChunkRow]) -> None:
         """Store `rows` in bounded requests; afterwards they survive a kill of the server.
@@ -89,6 +90,8 @@ class MilvusIndexWriter:
             for start in range(0, len(deletions), limits.DELETE_DOCUMENTS_MAX):
                 part = deletions[start : start + limits.DELETE_DOCUMENTS_MAX]
                 self._delete(render(Or(tuple(deletion.filter() for deletion in part))))
+                if self._erased_since is None and any(each.keep_version is None for each in part):
+                    self._erased_since = self._clock.monotonic()
                 self._note_unflushed(1)
             self.flush_if_due()
 
@@ -146,6 +149,22 @@ class MilvusIndexWriter:
         with self._lock:
             self._rows.call(lambda client, name: client.flush(name, timeout=limits.PREPARE_SECONDS_MAX), place="flush")
             self._unflushed = 0
+
+    def compact_if_due(self) -> bool:
+        """Ask for compaction COMPACT_SECONDS after an erasure; the service calls it when idle. Whether it asked.
+
+        A deleted row is only marked; compaction writes the segments anew without it, and the server removes the old
+        files when it collects garbage (hours later, by its own settings). Milvus Lite does both by itself when it
+        flushes, by its own measure of when that is worth it.
+        """
+        with self._lock:
+            since = self._erased_since
+            if since is None or self._clock.monotonic() - since < limits.COMPACT_SECONDS:
+                return False
+            self.flush()
+            self._rows.call(lambda client, name: client.compact(name, timeout=limits.CALL_SECONDS_MAX), place="compact")
+            self._erased_since = None
+            return True
 
     def check(self) -> None:
         """Return when the collection can be used now; raises as MilvusConnection.call does."""

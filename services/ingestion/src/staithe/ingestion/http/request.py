@@ -1,5 +1,8 @@
 """Reads an upload request into a submission. The body is the document itself; its labels are query parameters."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -14,6 +17,10 @@ from staithe.kernel.problems import Problem
 from staithe.kernel.vocabulary import GROUPS_MAX, Access, Classification, DocumentId, Tier
 
 SOURCE_DEFAULT: Final = "upload"
+LARGE_UPLOADS_MAX: Final = 2
+"""Documents over DOCUMENT_BYTES_MAX that are held in memory at a time, each three times while it is sealed."""
+UPLOAD_SECONDS_MAX: Final = 120.0
+"""32 MiB at 2.2 Mbit/s; who sends more slowly holds a place that others wait for."""
 
 
 class UploadLabels(BaseModel):
@@ -46,22 +53,44 @@ def labels_of(request: web.Request) -> UploadLabels:
         raise Problem(422, "label-invalid", f"Query parameter '{parameter}': {first['msg']}.") from error
 
 
-async def body_of(request: web.Request) -> bytes:
-    """The whole body; raises Problem 413 above DOCUMENT_BYTES_MAX and 422 when it is empty."""
-    if (request.content_length or 0) > DOCUMENT_BYTES_MAX:
-        raise _too_large()
-    content = bytearray()
-    async for piece in request.content.iter_chunked(64 * 1024):
-        content += piece
-        if len(content) > DOCUMENT_BYTES_MAX:
-            raise _too_large()
-    if not content:
-        raise Problem(422, "document-empty", "The body is empty; send the document's bytes.")
-    return bytes(content)
+class Bodies:
+    """Reads the bodies of uploads; few large ones at a time."""
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(LARGE_UPLOADS_MAX)
+
+    @asynccontextmanager
+    async def read(self, request: web.Request, bytes_max: int) -> AsyncIterator[bytes]:
+        """The whole body, whose place is free again afterwards.
+
+        Raises Problem 413 above `bytes_max`, 422 when it is empty and 408 when it takes over UPLOAD_SECONDS_MAX.
+        """
+        if (request.content_length or 0) > bytes_max:
+            raise _too_large(bytes_max)
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(UPLOAD_SECONDS_MAX):
+                    content = await self._all_of(request, bytes_max, stack)
+            except TimeoutError as error:
+                raise Problem(408, "upload-too-slow", f"An upload may take {UPLOAD_SECONDS_MAX:.0f} s.") from error
+            if not content:
+                raise Problem(422, "document-empty", "The body is empty; send the document's bytes.")
+            yield content
+
+    async def _all_of(self, request: web.Request, bytes_max: int, stack: AsyncExitStack) -> bytes:
+        content, has_place = bytearray(), False
+        async for piece in request.content.iter_chunked(64 * 1024):
+            content += piece
+            if len(content) > bytes_max:
+                raise _too_large(bytes_max)
+            if len(content) > DOCUMENT_BYTES_MAX and not has_place:
+                await stack.enter_async_context(self._places)
+                has_place = True
+        return bytes(content)
 
 
-def _too_large() -> Problem:
-    return Problem(413, "document-too-large", f"A document may have at most {DOCUMENT_BYTES_MAX} bytes.")
+def _too_large(bytes_max: int) -> Problem:
+    return Problem(413, "document-too-large", f"A document of this tenant may have at most {bytes_max} bytes.")
 
 
 def submission(

@@ -7,10 +7,10 @@ from typing import Protocol, TypeVar
 
 from aiohttp import web
 
-from staithe.ingestion.http.request import body_of, labels_of, submission
+from staithe.ingestion.http.request import Bodies, labels_of, submission
 from staithe.ingestion.http.status import status_of
 from staithe.ingestion.policy import check_submitted
-from staithe.ingestion.submission import sealed
+from staithe.ingestion.submission import ClaimedObjects, checked_in, sealed
 from staithe.kernel.clock import Clock
 from staithe.kernel.crypto.sealing import Sealer
 from staithe.kernel.errors import Erased, InvalidEvent
@@ -33,6 +33,14 @@ class Newest(Protocol[EventOf_co]):
     def get(self, tenant_id: TenantId, document_id: DocumentId) -> EventOf_co | None: ...
 
 
+class SizeLimits(Protocol):
+    """What each tenant may send."""
+
+    def document_bytes_max(self, tenant_id: TenantId) -> int:
+        """The size of a document."""
+        ...
+
+
 class WhereDocumentsAre(Protocol):
     """What is served, what is held, and what lies among the dead letters."""
 
@@ -48,11 +56,13 @@ class UploadRoutes:
     """POST and PUT documents, and GET their status."""
 
     def __init__(
-        self, publisher: EventPublisher, where: WhereDocumentsAre, *, sealer: Sealer, content_types: frozenset[str],
-        clock: Clock,
+        self, publisher: EventPublisher, where: WhereDocumentsAre, *, sealer: Sealer, objects: ClaimedObjects,
+        limits: SizeLimits, content_types: frozenset[str], clock: Clock,
     ) -> None:  # fmt: skip
         self._publisher, self._where, self._sealer = publisher, where, sealer
+        self._objects, self._limits = objects, limits
         self._content_types, self._clock = content_types, clock
+        self._bodies = Bodies()
 
     def add_to(self, application: web.Application) -> None:
         """Register the routes."""
@@ -84,16 +94,17 @@ class UploadRoutes:
         if request.content_type not in self._content_types:
             known = ", ".join(sorted(self._content_types))
             raise Problem(415, "content-type-unsupported", f"Content-Type must be one of {known}.")
-        labels = labels_of(request)
-        event = submission(
-            caller, document, labels, content_type=request.headers["Content-Type"], content=await body_of(request),
-            now_ms=self._clock.now_ms(),
-        )  # fmt: skip
-        try:
-            event = replace(event, access=check_submitted(event, now_ms=self._clock.now_ms()))
-        except InvalidEvent as error:
-            raise Problem(422, error.reason_code.lower().replace("_", "-"), error.message) from error
-        await asyncio.to_thread(self._publish, event)
+        labels, bytes_max = labels_of(request), self._limits.document_bytes_max(caller.tenant_id)
+        async with self._bodies.read(request, bytes_max) as content:
+            event = submission(
+                caller, document, labels, content_type=request.headers["Content-Type"], content=content,
+                now_ms=self._clock.now_ms(),
+            )  # fmt: skip
+            try:
+                access = check_submitted(event, now_ms=self._clock.now_ms(), content_bytes_max=bytes_max)
+            except InvalidEvent as error:
+                raise Problem(422, error.reason_code.lower().replace("_", "-"), error.message) from error
+            await asyncio.to_thread(self._publish, replace(event, access=access))
         location = f"/v1/documents/{document}/status"
         body = {"document_id": document, "document_version": event.document_version, "status": location}
         return web.json_response(body, status=202, headers={"Location": location})
@@ -109,7 +120,8 @@ class UploadRoutes:
             raise Problem(
                 403, "tenant-unknown", "The token's tenant is not set up here; ask the operator to add it."
             ) from error
-        self._publisher.publish(SUBMITTED_TOPIC, event)
+        # The object first: an event must never claim what is not there. An object without its event ages out.
+        self._publisher.publish(SUBMITTED_TOPIC, checked_in(event, self._objects))
 
 
 def _document_id(request: web.Request) -> DocumentId:
