@@ -22,7 +22,7 @@ TRAIN := PYTHONPATH=$(TRAIN_LIBRARIES):tools/train/names:tools/train/injection O
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup run up down test test-unit fuzz fuzz-sanitization check format bench bench-audit bench-sanitization chaos train-names lock clean
+.PHONY: help setup run up down test test-unit test-security fuzz fuzz-sanitization check format bench bench-audit bench-sanitization chaos soak train-names lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,6 +64,9 @@ test-unit: $(STAMP) ## Unit tests only
 test: $(STAMP) ## Everything: unit, architecture, contract, integration, security and end-to-end tests on real processes
 	@$(PYTEST) -q libs services tools samples tests
 
+test-security: $(STAMP) ## The tests that docs/threat-model.md names, on real parts
+	@$(BIN)/python tests/security/threats.py | xargs $(PYTEST) -q
+
 fuzz: $(STAMP) ## Send 600 generated requests to each operation of the query API; minutes
 	@STAITHE_FUZZ_EXAMPLES=600 $(PYTEST) -q services/query/tests/test_edge.py -k description
 
@@ -80,6 +83,9 @@ bench: $(STAMP) ## Retrieval quality and throughput on the real stack; writes do
 
 chaos: $(STAMP) ## Hurt a stack of its own in every way we know and count what is lost; writes docs/reliability.md (about 90 minutes)
 	@$(BIN)/python tests/chaos/run.py --seed $(or $(SEED),1)
+
+soak: $(STAMP) ## A stack under steady load for MINUTES (60), its memory weighed; writes docs/soak.md
+	@$(BIN)/python tests/chaos/soak.py --minutes $(or $(MINUTES),60)
 
 bench-audit: $(STAMP) ## The audit log beside pymerkle: append, verify, receipts; writes docs/benchmarks-audit.md
 	@$(BIN)/python tests/benchmarks/bench_audit.py

@@ -55,8 +55,10 @@ IN_FLIGHT_MAX: Final = 2_000
 class Plan:
     """What to publish next, by a seed: the same seed plans the same documents."""
 
-    def __init__(self, seed: int, poison_share: float, tenants: Sequence[str]) -> None:
-        self._tenants = tenants
+    def __init__(
+        self, seed: int, poison_share: float, tenants: Sequence[str], documents_max: int | None = None
+    ) -> None:
+        self._tenants, self._documents_max = tenants, documents_max
         self._chance, self._poison_share, self._seed = random.Random(seed), poison_share, seed  # noqa: S311
         self._versions: dict[Document, int] = {}
         self._number = 0
@@ -65,6 +67,9 @@ class Plan:
         """Planned versions without end, each as it will stand in the journal."""
         while True:
             draw = self._chance.random()
+            if self._documents_max is not None:
+                # Always the same documents and no erasure: nothing has a reason to grow.
+                draw = ERASURE_SHARE if len(self._versions) >= self._documents_max else 1.0
             if self._versions and draw < ERASURE_SHARE:
                 document = self._chance.choice(list(self._versions))
                 yield Acknowledged(document, self._versions.pop(document) + 1, "ERASE", "", 0.0)
@@ -181,7 +186,7 @@ def main() -> int:
         signal.signal(number, lambda *_: stopping.set())
     with arguments.journal.open("a") as journal:
         source = Source(journal)
-        plan = Plan(arguments.seed, arguments.poison, arguments.tenants).lines()
+        plan = Plan(arguments.seed, arguments.poison, arguments.tenants, arguments.documents).lines()
         again = read([arguments.replay]) if arguments.replay else None
         lines: Iterator[Acknowledged] = iter(again) if again is not None else plan
         due, chance = time.monotonic(), random.Random(arguments.seed)  # noqa: S311
@@ -205,6 +210,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=5.0, help="versions a second (default 5)")
     parser.add_argument("--poison", type=float, default=0.0, help="share of records that can never be read")
     parser.add_argument("--large", type=float, default=0.0, help="share of documents that are uploaded, over 512 KiB")
+    parser.add_argument("--documents", type=int, help="never more documents than these, and no erasures")
     parser.add_argument("--tenants", nargs="+", default=TENANTS, help="whose documents (default: of both samples)")
     parser.add_argument("--replay", type=Path, help="send every version of this journal again instead")
     return parser.parse_args()

@@ -104,26 +104,27 @@ def _one(live: LiveStack, row: Row, folder: Path, proxy: Path | None, arguments:
     watcher.start()
     number = list(all_rows()).index(row.name)
     seed = arguments.seed * 1000 + number
-    load = _publish(
+    load = publish(
         live, journal, "--seed", str(seed), "--rate", str(row.rate), "--poison", str(row.poison),
         "--large", str(row.large),
     )  # fmt: skip
     run = Run(live, watcher, journal, random.Random(seed), max(1, round(row.count * arguments.share)), proxy)  # noqa: S311
     try:
-        _wait_for(journal)
+        wait_for(journal)
         row.act(run)
         if row.replays:
-            again = _publish(live, journal, "--seed", str(seed), "--rate", "20", "--replay", str(_copy(journal)))
+            again = publish(live, journal, "--seed", str(seed), "--rate", "20", "--replay", str(_copy(journal)))
             again.wait(CHECK_SECONDS_MAX)
     finally:
         load.terminate()
         gave_up = load.wait(LAST_SECONDS_MAX)
-    verdict = _judge(live, journal)
+    verdict = judge(live, journal)
     watcher.stop()
     return Finding(row.name, row.what, run.injected, verdict, tuple(run.recoveries), dict(watcher.memory), gave_up != 0)
 
 
-def _publish(live: LiveStack, journal: Path, *options: str) -> "subprocess.Popen[bytes]":
+def publish(live: LiveStack, journal: Path, *options: str) -> "subprocess.Popen[bytes]":
+    """A source at work, which writes what is acknowledged to `journal`."""
     command = [sys.executable, str(HERE / "load.py"), "--journal", str(journal), *options]
     return subprocess.Popen(command, cwd=REPOSITORY, env=live.environment, stdin=subprocess.DEVNULL)
 
@@ -134,7 +135,8 @@ def _copy(journal: Path) -> Path:
     return copy
 
 
-def _wait_for(journal: Path) -> None:
+def wait_for(journal: Path) -> None:
+    """Return once something is acknowledged; raises SystemExit after FIRST_SECONDS_MAX."""
     deadline = time.monotonic() + FIRST_SECONDS_MAX
     while not (journal.exists() and journal.stat().st_size):
         if time.monotonic() > deadline:
@@ -142,7 +144,8 @@ def _wait_for(journal: Path) -> None:
         time.sleep(0.1)
 
 
-def _judge(live: LiveStack, journal: Path) -> dict[str, Any]:
+def judge(live: LiveStack, journal: Path) -> dict[str, Any]:
+    """The checker's verdict on a journal, once everything has settled."""
     command = [
         sys.executable, str(HERE / "check.py"), "--folder", str(live.folder), "--port-base", str(live.ports.base),
         "--journal", str(journal),

@@ -18,7 +18,7 @@ from support.live import LiveStack
 from staithe.cli.local import SCOPES, Who
 from staithe.kernel.events import AuditEvent, DeadLettered, DocumentSubmitted
 from staithe.kernel.ids import new_event_id
-from staithe.kernel.limits import DOCUMENT_BYTES_MAX
+from staithe.kernel.limits import CLAIM_BYTES_MAX, DOCUMENT_BYTES_MAX
 from staithe.kernel.lineage import sha256
 from staithe.kernel.vocabulary import Access, Classification, DocumentId, TenantId, Tier
 from staithe.stack.fates import DocumentKey, Fate
@@ -160,7 +160,7 @@ def is_problem(response: httpx.Response, status: int, slug: str) -> None:
     ("content", "content_type", "labels", "problem"),
     [
         (b"", "text/markdown", {}, (422, "document-empty")),
-        (CANARY.encode() * 30_000, "text/plain", {}, (413, "document-too-large")),
+        (CANARY.encode() * (CLAIM_BYTES_MAX // len(CANARY) + 1), "text/plain", {}, (413, "document-too-large")),
         (CANARY.encode(), "application/x-canary", {}, (415, "content-type-unsupported")),
         (CANARY.encode(), "text/markdown", {"tier": CANARY}, (422, "label-invalid")),
         (CANARY.encode(), "text/markdown", {"classification": CANARY}, (422, "label-invalid")),

@@ -13,7 +13,9 @@ from staithe.cli.local import Who
 from staithe.kernel.events import ContentClaim, DocumentSubmitted
 from staithe.kernel.limits import CLAIM_BYTES_MAX, DOCUMENT_BYTES_MAX
 from staithe.kernel.stream.producer import Publisher
+from staithe.kernel.stream.tail import Tail
 from staithe.kernel.vocabulary import Access, Classification, DocumentId, TenantId, Tier
+from staithe.stack.identities import OPERATOR
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -69,11 +71,12 @@ def test_large_document_is_claimed_answered_from_and_erased(live: LiveStack) -> 
 
 def test_event_of_a_large_document_carries_a_claim_and_nothing_of_it(live: LiveStack, checker: Checker) -> None:
     assert put(live, "harbour-large-claim", page(MIB)).status_code == 202
-    events = [
-        event
-        for event in checker.local.events(["documents.submitted.v1"], checker.codec)
-        if isinstance(event, DocumentSubmitted) and event.document_id == "harbour-large-claim"
-    ]
+    tail = Tail(checker.local.access(OPERATOR), ["documents.submitted.v1"], from_beginning=True)
+    records = []
+    while not tail.finished():
+        records += [record for record in tail.poll(0.5) if record.key == b"harbour/harbour-large-claim"]
+    tail.close()
+    events = [checker.codec.decode(record.topic, record.value) for record in records]
     assert [event.claim is not None for event in events] == [True]
     assert (events[0].content, events[0].sealed_content, events[0].name) == (b"", None, "")
 

@@ -171,7 +171,7 @@ def test_erasure_kills_every_sealed_copy_and_no_replay_brings_it_back(
     rows = sum(len(event.chunks) for _, event in records if isinstance(event, ChunksEmbedded))
     assert (receipt["status"], receipt["rows_removed"]) == ("erased", rows)
     assert receipt["secrets_destroyed"] == 1
-    assert len(receipt["not_covered"]) == 6
+    assert len(receipt["not_covered"]) == 8
     for each in blobs:
         with pytest.raises(Erased):
             rights.open(each.opener, each)
