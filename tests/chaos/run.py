@@ -41,14 +41,15 @@ PROXY_MODULE: Final = "github.com/Shopify/toxiproxy/v2/cmd/server"
 def main() -> int:
     """Run; 0 when no row lost, doubled or resurrected anything."""
     arguments = _arguments()
+    chosen = [
+        row for row in all_rows().values() if arguments.rows in ("all", "") or row.name in arguments.rows.split(",")
+    ]
     if not in_namespaces() and not arguments.plain:
+        _proxy(chosen)  # Now: in a network of its own nothing can be fetched.
         code = enter_namespaces([sys.executable, __file__, *sys.argv[1:]])
         if code is not None:
             return code
     console = Console()
-    chosen = [
-        row for row in all_rows().values() if arguments.rows in ("all", "") or row.name in arguments.rows.split(",")
-    ]
     measured, begun = revision(REPOSITORY), time.time()
     whole = len(chosen) == len(all_rows()) and arguments.share == 1.0 and in_namespaces()
     path = REPOSITORY / "docs" / "reliability.md"
@@ -71,13 +72,12 @@ def _hurt(
     keep: Callable[[Sequence[Finding]], None],
 ) -> list[Finding]:  # fmt: skip
     """Every row in turn. `keep` gets what there is after each, for a run takes long and may be cut off."""
-    live = LiveStack("lite", folder / "stack")
+    live, proxy = LiveStack("lite", folder / "stack"), _proxy(chosen)
     if in_namespaces():
         live.folder.mkdir(mode=0o700)
         for disk, name in DISKS.items():
             small_disk(getattr(live.paths, name), DISK_MEBIBYTES[disk])
-    proxy = _proxy(chosen)
-    findings = []
+    findings: list[Finding] = []
     try:
         live.start()
         for row in chosen:
