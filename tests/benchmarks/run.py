@@ -25,13 +25,14 @@ from measure import load_average, machine, revision  # noqa: E402
 from quality import measure_quality  # noqa: E402
 from report import Section, show, write  # noqa: E402
 from rich.console import Console  # noqa: E402
+from scaling import measure_scaling  # noqa: E402
 from support.corpus import DOCUMENTS, SAMPLES  # noqa: E402
 from support.live import REPOSITORY  # noqa: E402
 from throughput import measure_throughput  # noqa: E402
 
 from staithe.stack.ports import StackPorts  # noqa: E402
 
-SECTIONS: Final = ("retrieval", "freshness", "throughput", "footprint", "throughput-1")
+SECTIONS: Final = ("retrieval", "freshness", "throughput", "footprint", "throughput-1", "scaling")
 
 
 def main() -> int:
@@ -72,6 +73,7 @@ def _measure(
         "throughput": lambda: _throughput(stack, THREADS, arguments),
         "throughput-1": lambda: _throughput(stack, 1, arguments),
         "footprint": lambda: measure_footprint(stack),
+        "scaling": lambda: measure_scaling(stack),
     }
     sections, loads = [], []
     for name in SECTIONS:

@@ -54,13 +54,13 @@ def move(given: dict[str, Any]) -> int:
         return [Emit(given["output"], event)]
 
     service, metrics, clock = given["service"], Metrics("mover"), SystemClock()
-    logger = configure_logging(service, replica=0, level="INFO", metrics=metrics)
+    logger = configure_logging(service, replica=given["replica"], level="INFO", metrics=metrics)
     sealer = KeyringSealer.from_file(Path(given["keyring"]))
     settler = Settler(service, stage, codec_of(given), sealer, metrics=metrics, logger=logger, clock=clock)
     access = KafkaAccess(given["bootstrap"], given["principal"], Path(given["password"]), Path(given["authority"]))
     stream = StreamRuntime(
-        StreamConfig(service, 0, (given["input"],), concurrency=2, ahead=given["ahead"]), access, settler,
-        metrics=metrics, logger=logger, clock=clock,
+        StreamConfig(service, given["replica"], (given["input"],), concurrency=2, ahead=given["ahead"]), access,
+        settler, metrics=metrics, logger=logger, clock=clock,
     )  # fmt: skip
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
