@@ -12,6 +12,7 @@ import schemathesis
 from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import HealthCheck, settings
 
+from staithe.query.http.console import CONSOLE_PATHS
 from staithe.query.http.openapi import openapi_document
 from staithe.query.http.rates import RateLimiter
 
@@ -134,3 +135,31 @@ CHECKS = [
     schemathesis.checks.CHECKS.get_one(name)
     for name in ("status_code_conformance", "content_type_conformance", "response_schema_conformance")
 ]
+
+
+@pytest.mark.parametrize("path", CONSOLE_PATHS)
+async def test_console_is_served_to_everybody_under_a_policy_that_lets_nothing_else_in(
+    client: TestClient[Any, Any], path: str
+) -> None:
+    response = await client.get(path)
+    assert response.status == 200
+    policy = response.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert "require-trusted-types-for 'script'" in policy
+    assert (await response.text()).strip()
+
+
+async def test_console_has_no_inline_code_and_names_no_other_host(client: TestClient[Any, Any]) -> None:
+    texts = {path: await (await client.get(path)).text() for path in CONSOLE_PATHS}
+    assert [path for path, text in texts.items() if "https:" in text or "innerHTML" in text] == []
+    page = texts["/"]
+    assert "<style" not in page
+    assert " style=" not in page
+    assert "onclick" not in page
+
+
+@pytest.mark.parametrize("path", ["/console/", "/console/../app.py", "/console/__init__.py", "/console/index.html"])
+async def test_nothing_else_of_the_package_is_served(client: TestClient[Any, Any], path: str) -> None:
+    assert (await client.get(path)).status in (401, 404)

@@ -4,6 +4,7 @@ import typer
 
 from staithe.cli import document_verbs, stack_verbs
 from staithe.cli.audit_verbs import audit
+from staithe.cli.console_verb import console
 from staithe.cli.dlq_verbs import dlq
 from staithe.cli.keys_verbs import keys
 from staithe.cli.policy_verbs import policy
@@ -20,7 +21,7 @@ app = typer.Typer(
 for _verb in (
     stack_verbs.up, stack_verbs.down, stack_verbs.run, stack_verbs.status, stack_verbs.doctor,
     document_verbs.publish, document_verbs.ask, document_verbs.search, document_verbs.erase, document_verbs.token,
-    scan, reidentify,
+    console, scan, reidentify,
 ):  # fmt: skip
     app.command()(_verb)
 app.add_typer(audit, name="audit")

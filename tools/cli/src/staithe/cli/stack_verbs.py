@@ -144,6 +144,7 @@ def run(
 def addresses(stack: Stack) -> None:
     """Where everything is."""
     ports = stack.ports
+    out.print(f"  console        https://127.0.0.1:{ports.of('query')}/ (`staithe console` signs you in)")
     out.print(f"  query API      https://127.0.0.1:{ports.of('query')}/openapi.json")
     out.print(f"  upload API     https://127.0.0.1:{ports.of('ingestion')}/v1/documents")
     out.print(f"  Kafka          127.0.0.1:{ports.of('kafka_client')}  (SASL_SSL, SCRAM-SHA-512)")

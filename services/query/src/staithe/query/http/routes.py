@@ -14,6 +14,7 @@ from staithe.kernel.telemetry import Logger, Metrics
 from staithe.query.audit import AuditTrail
 from staithe.query.http.accept import JSON
 from staithe.query.http.chat import CHAT_ERRORS, ChatHandlers
+from staithe.query.http.console import CONSOLE_PATHS, console_routes
 from staithe.query.http.evidence import EvidenceHandlers
 from staithe.query.http.guards import StrangersGuard, concurrency_guard, not_ready_guard, refusal_guard
 from staithe.query.http.handlers import Handlers
@@ -24,7 +25,7 @@ from staithe.query.http.operations import OPERATIONS
 from staithe.query.http.page import POLICY, page
 from staithe.query.http.rates import RateLimiter, rate_guard, tell_rates
 
-OPEN_PATHS: Final = ("/openapi.json", "/docs", METADATA_PATH, "/livez", "/readyz")
+OPEN_PATHS: Final = ("/openapi.json", "/docs", METADATA_PATH, "/livez", "/readyz", *CONSOLE_PATHS)
 """What needs no token. Metrics are not among them: they are on the health port only."""
 
 
@@ -55,6 +56,7 @@ def query_application(
 
     application.router.add_get("/openapi.json", openapi)
     application.router.add_get("/docs", docs)
+    application.add_routes(console_routes())
     application.router.add_get(METADATA_PATH, resource_metadata(issuer_url))
     application.add_routes([each for each in health.routes() if each.path in OPEN_PATHS])
     return application
