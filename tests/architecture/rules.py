@@ -16,7 +16,7 @@ KERNEL_LINES_MAX: Final = 3_200
 """Lines of code, as `code_lines` counts them: explaining the kernel must not make it too large."""
 
 ROOMS: Final = {
-    "confluent_kafka": ("staithe.kernel.stream",),
+    "confluent_kafka": ("staithe.kernel.stream", "staithe.stack.rights"),
     "faust": ("staithe.kernel.faust_app",),
     "mode": ("staithe.kernel.faust_app",),
     "fastavro": ("staithe.kernel.codec",),

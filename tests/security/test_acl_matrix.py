@@ -4,6 +4,7 @@ Seven clients of the map and an `intruder` with a valid password and no right at
 with the principal's own password; the broker's answer is compared with the map, in both directions.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,7 @@ from confluent_kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
+from support.checker import within
 from support.live import REPOSITORY, LiveStack
 
 from staithe.kernel.files import write_secret
@@ -317,3 +319,60 @@ def _of_binding(each: AclBinding) -> tuple[str, ...]:
 def _of_grant(each: Grant) -> tuple[str, ...]:
     pattern = "PREFIXED" if each.prefixed else "LITERAL"
     return (f"User:{each.principal}", "*", each.name, each.resource.upper(), pattern, each.operation, "ALLOW")
+
+
+def check(broker: Broker) -> tuple[int, dict[str, Any]]:
+    """The exit code and the words of `staithe acl check`."""
+    answer = broker.live.cli("acl", "check", "--json")
+    return answer.returncode, json.loads(answer.stdout)
+
+
+def rule(principal: str, topic: str, operation: AclOperation) -> AclBinding:
+    return AclBinding(
+        ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, f"User:{principal}", "*", operation,
+        AclPermissionType.ALLOW,
+    )  # fmt: skip
+
+
+def exactly(binding: AclBinding) -> AclBindingFilter:
+    return AclBindingFilter(
+        binding.restype, binding.name, binding.resource_pattern_type, binding.principal, binding.host,
+        binding.operation, binding.permission_type,
+    )  # fmt: skip
+
+
+def settled(futures: Any) -> None:
+    for future in futures.values():
+        future.result(ANSWER_SECONDS)
+
+
+def test_command_finds_the_rights_equal_to_the_map(broker: Broker) -> None:
+    code, found = check(broker)
+    assert (code, found["surprises"]) == (0, 0), found
+    assert set(found["principals"]) >= set(CLIENTS) - {INTRUDER}
+    assert all(each["held"] == each["given"] for each in found["principals"].values())
+
+
+def test_command_names_a_right_too_many(broker: Broker) -> None:
+    planted, admin = rule("source", "documents.ingested.v1", AclOperation.READ), broker.admin(OPERATOR)
+    settled(admin.create_acls([planted]))
+    try:
+        assert within(ANSWER_SECONDS, lambda: check(broker)[1]["principals"]["source"]["surplus"] != [])
+        code, found = check(broker)
+        assert code == 1
+        assert "source READ topic documents.ingested.v1" in found["principals"]["source"]["surplus"]
+        assert "source READ topic documents.ingested.v1" in found["principals"]["(rules on the broker)"]["surplus"]
+    finally:
+        settled(admin.delete_acls([exactly(planted)]))
+    assert within(ANSWER_SECONDS, lambda: check(broker)[0] == 0)
+
+
+def test_command_names_a_right_that_is_missing_and_apply_mends_it(broker: Broker) -> None:
+    taken, admin = rule("source", "documents.submitted.v1", AclOperation.WRITE), broker.admin(OPERATOR)
+    settled(admin.delete_acls([exactly(taken)]))
+    try:
+        assert within(ANSWER_SECONDS, lambda: check(broker)[1]["principals"]["source"]["missing"] != [])
+        assert "source WRITE topic documents.submitted.v1" in check(broker)[1]["principals"]["source"]["missing"]
+    finally:
+        assert broker.live.cli("topology", "apply").returncode == 0
+    assert within(ANSWER_SECONDS, lambda: check(broker)[0] == 0)
