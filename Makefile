@@ -49,7 +49,7 @@ down: $(STAMP) ## Stop the local stack
 check: $(STAMP) ## Format, lint, types, import rules, locks, rendered files, samples
 	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy --no-error-summary $(foreach p,kernel vectors keys ingestion sanitization embedding indexing audit query stack cli render,-p staithe.$(p))
+	@$(BIN)/mypy --no-error-summary $(foreach p,kernel vectors keys client ingestion sanitization embedding indexing audit query stack cli render,-p staithe.$(p))
 	@$(BIN)/lint-imports --no-logo --config .importlinter > /tmp/staithe-imports.$$$$ || { cat /tmp/staithe-imports.$$$$; exit 1; }; rm -f /tmp/staithe-imports.$$$$
 	@$(BIN)/python tools/dev/lock.py --check
 	@$(BIN)/python -m staithe.render check

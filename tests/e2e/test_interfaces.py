@@ -12,6 +12,7 @@ from mcp.client.streamable_http import streamable_http_client
 from support.checker import Checker, versions_of, within
 from support.live import LiveStack
 
+import staithe.client
 from staithe.cli.local import Who
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
@@ -82,3 +83,52 @@ def test_log_has_the_answers_of_every_interface(checker: Checker) -> None:
         return {each.attributes["interface"] for each in entries}
 
     assert within(30.0, lambda: interfaces() == {"api", "chat", "mcp"})
+
+
+def evidence_of(client: staithe.client.Client, answer_id: str) -> bytes | None:
+    try:
+        return client.evidence(answer_id)
+    except staithe.client.Conflict:
+        return None
+
+
+def test_own_client_gets_the_same_answer_and_publishes_and_erases(live: LiveStack, answer: dict[str, Any]) -> None:
+    local, authority, name = live.local(), live.paths.services_authority, "harbour-own-client"
+    options: dict[str, Any] = {"uploads_url": local.url("ingestion"), "ca_file": authority}
+    with staithe.client.Client(local.url("query"), lambda: local.token(Who("harbour")), **options) as client:
+        told = client.ask(QUESTION)
+        *sentences, streamed = client.ask_stream(QUESTION)
+        assert isinstance(streamed, staithe.client.Answer)
+        assert told.text == streamed.text == answer["text"]
+        assert len(sentences) == len(told.sentences)
+        cited = told.citations[0]
+        assert cited.span.of(client.content(cited.document_id).text) == cited.quote
+        assert client.search(QUESTION)[0].document_id
+        text = b"# Kiln\n\nThe own kiln is fired on Fridays."
+        client.publish(name, text, content_type="text/markdown", tier=1, classification="INTERNAL")
+        assert within(60, lambda: client.state(name).state == "INDEXED")
+        assert client.document(name).tier == 1
+        assert client.erase(name).status == "accepted"
+        assert within(60, lambda: client.erasure(name).status == "erased")
+        with pytest.raises(staithe.client.NotFound):
+            client.document(name)
+        assert within(30, lambda: evidence_of(client, told.answer_id) is not None)
+
+
+def test_own_client_is_refused_by_name(live: LiveStack) -> None:
+    url, authority = live.local().url("query"), live.paths.services_authority
+    with (
+        staithe.client.Client(url, "a.b.c", ca_file=authority) as stranger,
+        pytest.raises(staithe.client.Unauthorized),
+    ):
+        stranger.ask(QUESTION)
+
+
+async def test_own_asynchronous_client_gets_the_same_answer(live: LiveStack, answer: dict[str, Any]) -> None:
+    local = live.local()
+    async with staithe.client.AsyncClient(
+        local.url("query"), local.token(Who("harbour")), ca_file=live.paths.services_authority
+    ) as client:
+        assert (await client.ask(QUESTION)).text == answer["text"]
+        told = [each async for each in client.ask_stream(QUESTION)]
+    assert told[-1].text == answer["text"]
