@@ -8,7 +8,14 @@ import pytest
 
 from staithe.stack import supervisor
 from staithe.stack.processes import ProcessSpec
-from staithe.stack.supervisor import MISCONFIGURED, RESTART_SECONDS_MAX, STABLE_SECONDS, State, Supervisor
+from staithe.stack.supervisor import (
+    MISCONFIGURED,
+    READY_RESTART_SECONDS_MAX,
+    RESTART_SECONDS_MAX,
+    STABLE_SECONDS,
+    State,
+    Supervisor,
+)
 
 KILLED = -9
 
@@ -81,7 +88,8 @@ def test_what_does_not_work_is_tried_with_growing_pauses(bench: Bench, ready: bo
         bench.now += STABLE_SECONDS / 2 if ready else 10 * STABLE_SECONDS
         bench.die()
         pauses.append(bench.pause())
-    assert pauses == [0.5, 1, 2, 4, 8, 16, RESTART_SECONDS_MAX, RESTART_SECONDS_MAX]
+    longest = READY_RESTART_SECONDS_MAX if ready else RESTART_SECONDS_MAX
+    assert pauses == [min(each, longest) for each in (0.5, 1, 2, 4, 8, 16, 32, 64)]
 
 
 def test_misconfigured_process_stays_down_and_says_why(bench: Bench) -> None:

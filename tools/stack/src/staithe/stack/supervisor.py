@@ -24,6 +24,8 @@ RESTART_SECONDS_MAX: Final = 30.0
 STABLE_SECONDS: Final = 3.0
 """Once ready for this long, the next death starts from the shortest pause again: what cannot start is never ready, and
 what dies of its first record dies at once."""
+READY_RESTART_SECONDS_MAX: Final = 4.0
+"""The longest pause for what did get ready, however soon it died: others are waiting for it, and starting it works."""
 READY_SECONDS_MAX: Final = 120.0
 MISCONFIGURED: Final = 2
 """A service's exit code for settings that no restart will mend."""
@@ -112,8 +114,10 @@ class Supervisor:
             return f"{each.spec.name} is misconfigured and stays down; see {each.spec.log_path}"
         if each.ready_at is not None and now - each.ready_at > STABLE_SECONDS:
             each.pause = RESTART_SECONDS_MIN
-        each.state, each.restart_at = State.RESTARTING, now + each.pause
-        message = f"{each.spec.name} died ({how}); starting again in {each.pause:.1f} s"
+        longest = RESTART_SECONDS_MAX if each.ready_at is None else READY_RESTART_SECONDS_MAX
+        pause = min(each.pause, longest)
+        each.state, each.restart_at = State.RESTARTING, now + pause
+        message = f"{each.spec.name} died ({how}); starting again in {pause:.1f} s"
         each.pause = min(2 * each.pause, RESTART_SECONDS_MAX)
         return message
 
