@@ -32,6 +32,14 @@ HIDDEN = {
     "aria": '<p aria-hidden="TRUE">SECRET</p>',
     "class rule": "<style>.x{display:none}</style><p class=x>SECRET</p>",
     "class rule in media": "<style>@media screen{ .x { opacity : 0 } }</style><p class=x>SECRET</p>",
+    "rule in a rule": "<style>body{p{color:red} .x{display:none}}</style><p class=x>SECRET</p>",
+    "rule joined to its outer one": "<style>p{&.x{@media screen{opacity:0}}}</style><p class=x>SECRET</p>",
+    "rule before the rules in it": "<style>.x{display:none; b{color:red}}</style><p class=x>SECRET</p>",
+    "rule behind the rules in it": "<style>.x{b{color:red} display:none}</style><p class=x>SECRET</p>",
+    "rule without end": "<style>.x{display:none</style><p class=x>SECRET</p>",
+    "rule beside a pseudo-element": "<style>p::before, .x[title='a,b']{display:none}</style><p class=x title='a,b'>SECRET</p>",
+    "rule that lexbor does not know": "<style>body > :defined:lang(en):not(:popover-open){display:none}</style><p lang=en-GB>SECRET</p>",
+    "rule in a scope": "<style>@scope (body){.x{display:none}}</style><p class=x>SECRET</p>",
     "rule after string": "<style>a::after{content:'}'} .x{display:none}</style><p class=x>SECRET</p>",
     "rule after import": "<style>@import 'a'; .x{display:none}</style><p class=x>SECRET</p>",
     "unclosed style": "<p id=x>SECRET</p><style>#x{visibility:hidden}",
@@ -116,3 +124,29 @@ def test_bad_pages_are_refused(content: bytes, code: str) -> None:
 
 def test_surrogate_and_control_references_do_not_reach_the_text() -> None:
     assert parse_document(b"<p>a&#xD800;b&#0;c&#7;d", "text/html").text.replace("\ufffd", "") == "abcd"
+
+
+def test_a_pseudo_element_hides_no_element() -> None:
+    page = html_text("<style>p::before{content:'';display:none} p::after, b:foo{opacity:0}</style><p>Seen.</p>")
+    assert page.text == "Seen."
+    assert not page.signals["hidden_characters"]
+
+
+def test_a_rule_for_another_language_hides_nothing() -> None:
+    page = html_text(
+        '<style>p:lang("de"), :lang(fr) b{display:none}</style><p lang=en>Seen.</p><p lang=de>Ungesehen.</p>'
+    )
+    assert page.text == "Seen."
+
+
+def test_a_rule_for_print_does_not_hide_what_is_nested_in_it() -> None:
+    assert hiding_selectors("@media print{body{.x{display:none}}}.y{display:none}") == [".y"]
+
+
+@pytest.mark.parametrize(
+    "sheet", ["p{" * 33 + "opacity:0", "p{" + "& & & &{" * 9 + "opacity:0", "b::x," * 501 + "p{opacity:0}"]
+)
+def test_rules_that_multiply_are_refused(sheet: str) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        html_text(f"<style>{sheet}</style><p>x</p>")
+    assert caught.value.reason_code == "HTML_TOO_COMPLEX"

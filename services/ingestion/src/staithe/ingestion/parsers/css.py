@@ -8,7 +8,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from staithe.ingestion.parsers.limits import HIDING_RULES_MAX, STYLE_CHARACTERS_MAX, STYLE_DECLARATION_CHARACTERS_MAX
+from staithe.ingestion.parsers.limits import (
+    HIDING_RULES_MAX,
+    STYLE_CHARACTERS_MAX,
+    STYLE_DECLARATION_CHARACTERS_MAX,
+    STYLE_DEPTH_MAX,
+    STYLE_SELECTOR_CHARACTERS_MAX,
+)
 from staithe.ingestion.parsers.reasons import refusal
 
 _COMMENT: Final = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
@@ -37,8 +43,19 @@ _HIDING: Final = re.compile(
 _COLOUR: Final = re.compile(r"(?<![\w-])color\s*:\s*([^;!]+)", re.IGNORECASE)
 _GROUND: Final = re.compile(r"(?<![\w-])background(?:-color)?\s*:\s*([^;!]+)", re.IGNORECASE)
 _COLOUR_NAMES: Final = {"white": "#ffffff", "black": "#000000", "#fff": "#ffffff", "#000": "#000000"}
+# Pseudo-classes that Lexbor does not know and that hold for ordinary elements, and older names of `:is`.
+_EVERYWHERE: Final = re.compile(
+    r":(?:(?:lang|dir|host)\([^()]*+\)|(?:defined|scope|host)(?![\w-])|not\(\s*+:[\w-]++(?:\([^()]*+\))?\s*+\))",
+    re.IGNORECASE,
+)
+# Elements in a language: by their own attribute or by one above them.
+_LANGUAGE: Final = re.compile(r":lang\(\s*+[\"']?([a-z0-9-]++)[\"']?\s*+\)", re.IGNORECASE)
+_OF_LANGUAGE: Final = r':is([lang|="\1" i], [lang|="\1" i] *)'
+_ANY: Final = re.compile(r":(?:-webkit-any|-moz-any|matches)\(", re.IGNORECASE)
+_MATCHES_ALL: Final = ":not(x-nothing)"
+_SELECTOR_MARK: Final = re.compile(r"\"[^\"]*+\"?|'[^']*+'?|[(),\[\]]")
 _PRINT_ONLY: Final = re.compile(r"@media\s+(?:only\s+)?(?:print|speech)\b", re.IGNORECASE)
-_GROUPING: Final = ("@media", "@supports", "@layer", "@container")
+_GROUPING: Final = ("@media", "@supports", "@layer", "@container", "@scope")
 
 
 def hides(declarations: str) -> bool:
@@ -54,30 +71,79 @@ def hiding_selectors(style_sheet: str) -> list[str]:
     if len(style_sheet) > STYLE_CHARACTERS_MAX:
         raise refusal("HTML_TOO_COMPLEX")
     selectors = []
-    for selector, declarations in _rules(_COMMENT.sub(" ", style_sheet)):
-        if hides(declarations):
+    for preludes, declarations in _blocks(_COMMENT.sub(" ", style_sheet)):
+        selector = _selector(preludes) if ":" in declarations and hides(declarations) else ""
+        if selector:
             selectors.append(selector)
             if len(selectors) > HIDING_RULES_MAX:
                 raise refusal("HTML_TOO_COMPLEX")
     return selectors
 
 
-def _rules(sheet: str) -> Iterator[tuple[str, str]]:
-    """(selector, declarations) of each style rule, looking into grouping rules that apply to a screen."""
-    preludes: list[str] = []
-    start = 0
-    for token in _TOKEN.finditer(sheet):
+def alternatives(selector: str) -> list[str]:
+    """The parts of a list that was refused as a whole, written so that Lexbor understands more of them.
+
+    A browser knows more than Lexbor does, and one part such as `p::before` must not save its neighbours. What cannot
+    be decided counts as matching. Raises HTML_TOO_COMPLEX past the limit.
+    """
+    parts, start, depth = [], 0, 0
+    for token in _SELECTOR_MARK.finditer(selector):
         mark = token[0]
+        depth += (mark in {"(", "["}) - (mark in {")", "]"})
+        if mark == "," and depth == 0:
+            parts.append(selector[start : token.start()])
+            start = token.end()
+    parts.append(selector[start:])
+    if len(parts) > HIDING_RULES_MAX:
+        raise refusal("HTML_TOO_COMPLEX")
+    return [_EVERYWHERE.sub(_MATCHES_ALL, _LANGUAGE.sub(_OF_LANGUAGE, _ANY.sub(":is(", part))) for part in parts]
+
+
+def _blocks(sheet: str) -> Iterator[tuple[list[str], str]]:
+    """Declarations with the preludes around them, outermost first; the end of the sheet closes what is open.
+
+    The list is the scanner's own: use it before the next step. A block may hold declarations, then rules (CSS Nesting).
+    """
+    preludes: list[str] = []
+    start = statement = 0  # of what was not given yet, and of the statement in it
+    for token in _TOKEN.finditer(sheet):
+        mark, end = token[0], token.end()
         if mark == "{":
-            preludes.append(sheet[start : token.start()].strip())
-            start = token.end()
-        elif mark == ";" and (not preludes or preludes[-1].startswith("@")):
-            start = token.end()
+            if preludes and statement > start:
+                yield preludes, sheet[start:statement]
+            preludes.append(sheet[max(start, statement) : token.start()].strip())
+            start = statement = end
+        elif mark == ";":
+            statement = end
+            start = start if preludes else end
         elif mark == "}" and preludes:
-            prelude = preludes.pop()
-            if prelude and not prelude.startswith("@") and all(_applies(outer) for outer in preludes):
-                yield prelude, sheet[start : token.start()]
-            start = token.end()
+            yield preludes, sheet[start : token.start()]
+            preludes.pop()
+            start = statement = end
+    if preludes:
+        yield preludes, sheet[start:]
+
+
+def _selector(preludes: list[str]) -> str:
+    """The selector of nested rules as one; "" where a grouping rule does not apply to a screen or none selects.
+
+    Nested alternatives are joined loosely, so that rather too much is hidden.
+    """
+    if len(preludes) > STYLE_DEPTH_MAX:
+        raise refusal("HTML_TOO_COMPLEX")
+    selector = ""
+    for prelude in preludes:
+        if prelude.startswith("@"):
+            if not _applies(prelude):
+                return ""
+        elif not selector:
+            selector = prelude
+        else:
+            if len(selector) * (1 + prelude.count("&")) > STYLE_SELECTOR_CHARACTERS_MAX:
+                raise refusal("HTML_TOO_COMPLEX")
+            outer = f":is({selector})"
+            selector = prelude.replace("&", outer) if "&" in prelude else f"{outer} {prelude}"
+    return selector
 
 
 def _applies(prelude: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
-from staithe.ingestion.parsers.css import hides, hiding_selectors
+from staithe.ingestion.parsers.css import alternatives, hides, hiding_selectors
 from staithe.ingestion.parsers.document import ParsedDocument, TextCollector, one_line
 from staithe.ingestion.parsers.encoding import decode_text
 from staithe.ingestion.parsers.limits import HTML_NODES_MAX
@@ -123,12 +123,21 @@ def _hidden_elements(tree: LexborHTMLParser) -> set[int]:
     hidden.update(node.mem_id for node in tree.css("[style]") if hides(node.attributes.get("style") or ""))
     sheets = "\n".join(node.text(deep=True) for node in tree.css("style"))
     for selector in hiding_selectors(sheets) if sheets else ():
-        # A selector that does not parse (such as `::before`) matches nothing; a browser drops it too.
-        try:
-            hidden.update(node.mem_id for node in tree.css(selector))
-        except SelectolaxError:
-            continue
+        found = _matching(tree, selector)
+        if found is None:
+            # What is still not understood (such as `p::before`) hides no element.
+            for part in alternatives(selector):
+                hidden.update(_matching(tree, part) or ())
+        hidden.update(found or ())
     return hidden
+
+
+def _matching(tree: LexborHTMLParser, selector: str) -> list[int] | None:
+    """Identities of the elements that match; None if Lexbor does not understand the selector."""
+    try:
+        return [node.mem_id for node in tree.css(selector)]
+    except SelectolaxError:
+        return None
 
 
 def _title(tree: LexborHTMLParser) -> str | None:

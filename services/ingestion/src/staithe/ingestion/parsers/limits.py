@@ -50,6 +50,10 @@ HTML_NODES_MAX: Final = 1_000_000
 STYLE_CHARACTERS_MAX: Final = 2 * MIB
 # What hides is said in fewer; only embedded pictures and fonts are longer.
 STYLE_DECLARATION_CHARACTERS_MAX: Final = 256
+# Rules in rules (CSS Nesting) are written three or four deep.
+STYLE_DEPTH_MAX: Final = 32
+# Each level may repeat the selector above it, so that they multiply.
+STYLE_SELECTOR_CHARACTERS_MAX: Final = 16 * 1024
 
 # --- PDF ---
 # A page of text takes about 2 ms, so this many stay about within CPU_SECONDS.
