@@ -160,3 +160,101 @@ def test_mail_prefers_plain_text_and_falls_back_to_html() -> None:
 )
 def test_bad_mails_are_refused(content: bytes, code: str) -> None:
     assert reason(content, EML) == code
+
+
+RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
+
+
+def relations(kind: str, target: str) -> bytes:
+    return f'<R><Relationship Type="{RELATION}{kind}" Target="{target}"/></R>'.encode()
+
+
+@pytest.mark.parametrize(
+    ("part", "kind", "target"),
+    [
+        ("_rels/.rels", "officeDocument", "word/other.xml"),
+        ("_rels/.rels", "officeDocument", "/document.xml"),
+        ("word/_rels/document.xml.rels", "styles", "other.xml"),
+        ("word/_rels/document.xml.rels", "footnotes", "../footnotes.xml"),
+    ],
+)
+def test_a_document_whose_parts_lie_elsewhere_is_refused(part: str, kind: str, target: str) -> None:
+    assert reason(docx_bytes(more={part: relations(kind, target)}), DOCX_TYPE) == "DOCX_INVALID"
+
+
+@pytest.mark.parametrize("target", ["styles.xml", "/word/styles.xml", "../word/Styles.xml"])
+def test_relations_may_name_the_usual_places_in_any_way(target: str) -> None:
+    more = {
+        "word/_rels/document.xml.rels": relations("styles", target),
+        "_rels/.rels": relations("officeDocument", "word/document.xml"),
+    }
+    assert parse_document(docx_bytes(more=more), DOCX_TYPE).text == "Delivery takes ten days."
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["vnd.ms-office.vbaProject", "vnd.ms-word.template.macroEnabledTemplate.main+xml", "vnd.ms-word.vbaData+xml"],
+)
+def test_macros_are_told_by_their_type_whatever_their_name(kind: str) -> None:
+    types = CONTENT_TYPES.replace(
+        b"</Types>", f'<Default Extension="bin" ContentType="application/{kind}"/></Types>'.encode()
+    )
+    parts = {"[Content_Types].xml": types, "word/document.xml": word_part(paragraph("x")), "word/a.bin": b"x"}
+    assert reason(zip_bytes(parts), DOCX_TYPE) == "DOCX_MACROS"
+
+
+@pytest.mark.parametrize("revision", ["del", "moveFrom"])
+def test_text_that_a_revision_took_away_is_dropped_and_counted(revision: str) -> None:
+    body = paragraph("Seen.") + f"<w:p><w:{revision}><w:r><w:t>GONE</w:t></w:r></w:{revision}></w:p>"
+    document = parse_document(docx_bytes(body), DOCX_TYPE)
+    assert document.text == "Seen."
+    assert document.signals == {"hidden_characters": 4}
+
+
+def test_styles_hide_by_a_long_chain_and_under_a_name_of_other_case() -> None:
+    links = "".join(f'<w:style w:styleId="s{n}"><w:basedOn w:val="s{n + 1}"/></w:style>' for n in range(5_000))
+    styles = links + '<w:style w:styleId="s5000"><w:rPr><w:vanish/></w:rPr></w:style>'
+    more = {"word/Styles.XML": word_part(styles, "styles")}
+    document = parse_document(docx_bytes(paragraph("Seen.") + paragraph("GONE", style="s0"), more), DOCX_TYPE)
+    assert document.text == "Seen."
+
+
+@pytest.mark.parametrize("encoding", ["unicode_escape", "cp037", "utf-7", "latin-1"])
+def test_parts_in_other_encodings_than_unicode_are_refused(encoding: str) -> None:
+    part = word_part(paragraph("x")).replace(
+        b'<?xml version="1.0"?>', f"<?xml version='1.0' encoding='{encoding}'?>".encode()
+    )
+    assert (
+        reason(zip_bytes({"[Content_Types].xml": CONTENT_TYPES, "word/document.xml": part}), DOCX_TYPE) == "XML_INVALID"
+    )
+
+
+def test_a_size_that_is_no_number_makes_nothing_faint() -> None:
+    assert not parse_document(docx_bytes(paragraph("x", '<w:sz w:val="²"/>')), DOCX_TYPE).signals
+
+
+@pytest.mark.parametrize("at", [8, 10])
+def test_a_count_of_entries_that_lies_is_refused(at: int) -> None:
+    good = docx_bytes()
+    end = good.rindex(b"PK\x05\x06")
+    lied = good[: end + at] + (1).to_bytes(2, "little") + good[end + at + 2 :]
+    assert reason(lied, DOCX_TYPE) == "ZIP_INVALID"
+
+
+def test_a_size_that_is_too_large_is_refused() -> None:
+    good = docx_bytes()
+    at = good.rindex(b"PK\x01\x02") + 24
+    assert reason(good[:at] + (9_999).to_bytes(4, "little") + good[at + 4 :], DOCX_TYPE) == "ZIP_INVALID"
+
+
+def test_an_entry_that_reaches_into_the_directory_is_refused() -> None:
+    good = docx_bytes(more={"word/media/a": b"x"})
+    at = good.rindex(b"PK\x01\x02") + 20
+    assert reason(good[:at] + (60).to_bytes(4, "little") + good[at + 4 :], DOCX_TYPE) == "ZIP_INVALID"
+
+
+@pytest.mark.parametrize(
+    "date", ["Mon, 05 Jan 99999999999999999999 10:00:00 +0000", "Mon, 05 Jan 2026 10:00:00 +99999999999999999999"]
+)
+def test_a_date_past_all_calendars_is_damage_and_no_crash(date: str) -> None:
+    assert reason(f"Date: {date}\nSubject: x\n\nbody".encode(), EML) == "EML_INVALID"

@@ -19,7 +19,7 @@ _EOCD_BYTES: Final = 22
 _LOCAL_HEADER_BYTES: Final = 30
 _ENCRYPTED: Final = 0x0001 | 0x0040 | 0x2000
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
-_NAME_UNSAFE: Final = re.compile(r"^[/\\]|\\|^[A-Za-z]:|(?:^|/)\.\.(?:/|$)|[\x00-\x1f\x7f]")
+_NAME_UNSAFE: Final = re.compile(r"^[/\\]|\\|^[A-Za-z]:|(?:^|/)\.\.(?:/|$)|[\x00-\x1f\x7f-\x9f]")
 _NAME_CHARACTERS_MAX: Final = 255
 _READ_BYTES: Final = 64 * 1024
 
@@ -28,37 +28,44 @@ class Archive:
     """A checked archive. Raises ZIP_INVALID, ZIP_LIMIT, ZIP_ENCRYPTED or ZIP_NAME_UNSAFE when it is not sound."""
 
     def __init__(self, content: bytes) -> None:
-        _check_directory(content)
+        count, directory = _check_directory(content)
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, IndexError) as error:
             raise refusal("ZIP_INVALID") from error
         entries = self._zip.infolist()
+        # zipfile reads to the end of the directory whatever the count says; other readers stop at the count.
+        if len(entries) != count:
+            raise refusal("ZIP_INVALID")
         _check_entries(entries)
-        _check_layout(entries, len(content))
-        self._entries = {entry.filename: entry for entry in entries}
+        _check_layout(entries, content, directory)
+        self._entries = {entry.filename.lower(): entry for entry in entries}
 
     @property
     def names(self) -> frozenset[str]:
+        """Names in lower case: part names are equal without regard to case (ECMA-376 part 2, 6.2.2.3)."""
         return frozenset(self._entries)
 
     def read(self, name: str) -> Iterator[bytes]:
         """Pieces of one entry, inflated as they are taken; KeyError if there is none of that name."""
-        entry = self._entries[name]
-        left = limits.ZIP_PART_BYTES_MAX
+        entry = self._entries[name.lower()]
+        done = 0
         try:
             with self._zip.open(entry) as part:
                 while piece := part.read(_READ_BYTES):
-                    left -= len(piece)
-                    if left < 0:
+                    done += len(piece)
+                    if done > limits.ZIP_PART_BYTES_MAX:
                         raise refusal("ZIP_LIMIT")
                     yield piece
         except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, OSError) as error:
             raise refusal("ZIP_INVALID") from error
+        # zipfile notices a size that is too small, by the checksum, but none that is too large.
+        if done != entry.file_size:
+            raise refusal("ZIP_INVALID")
 
 
-def _check_directory(content: bytes) -> None:
-    """Read the end record before zipfile does: a directory of a million entries would cost seconds."""
+def _check_directory(content: bytes) -> tuple[int, int]:
+    """Entries and offset of the directory. Read before zipfile does: a million entries would cost seconds."""
     at = content.rfind(_EOCD)
     record = content[at : at + _EOCD_BYTES]
     if at < 0 or len(record) < _EOCD_BYTES:
@@ -67,8 +74,9 @@ def _check_directory(content: bytes) -> None:
     # 0xFFFF and 0xFFFFFFFF announce ZIP64, which no document under the size limit needs.
     if entries > limits.ZIP_ENTRIES_MAX or size > limits.ZIP_DIRECTORY_BYTES_MAX:
         raise refusal("ZIP_LIMIT")
-    if offset + size != at or int.from_bytes(record[4:8], "little") != 0:
+    if offset + size != at or int.from_bytes(record[4:8], "little") != 0 or record[8:10] != record[10:12]:
         raise refusal("ZIP_INVALID")
+    return entries, offset
 
 
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
@@ -97,12 +105,15 @@ def _check_name(entry: zipfile.ZipInfo) -> None:
             raise refusal("ZIP_NAME_UNSAFE")
 
 
-def _check_layout(entries: list[zipfile.ZipInfo], size: int) -> None:
-    """Entries must lie one after another: shared bytes are how 10 MB becomes 281 TB."""
+def _check_layout(entries: list[zipfile.ZipInfo], content: bytes, directory: int) -> None:
+    """Entries must lie one after another, all before the directory: shared bytes are how 10 MB becomes 281 TB."""
     end = 0
     for entry in sorted(entries, key=lambda one: one.header_offset):
         if entry.header_offset < end:
             raise refusal("ZIP_INVALID")
-        end = entry.header_offset + _LOCAL_HEADER_BYTES + len(entry.orig_filename) + entry.compress_size
-    if end > size:
+        # Lengths of name and extra field are those of the local header: the directory may tell others.
+        header = content[entry.header_offset : entry.header_offset + _LOCAL_HEADER_BYTES]
+        lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+        end = entry.header_offset + _LOCAL_HEADER_BYTES + lengths + entry.compress_size
+    if end > directory:
         raise refusal("ZIP_INVALID")

@@ -15,11 +15,13 @@ from staithe.ingestion.parsers.wordml import Body, Relations, Styles, Title
 from staithe.ingestion.parsers.xmlstream import read_xml
 
 _MAIN: Final = "word/document.xml"
-_TYPES: Final = "[Content_Types].xml"
+_TYPES: Final = "[content_types].xml"
 _NOTES: Final = ("word/footnotes.xml", "word/endnotes.xml")
+_PACKAGE_RELATIONS: Final = "_rels/.rels"
 _RELATIONS: Final = "word/_rels/document.xml.rels"
-_CORE: Final = "docProps/core.xml"
+_CORE: Final = "docprops/core.xml"
 _STYLES: Final = "word/styles.xml"
+_MACRO_TYPES: Final = ("macroenabled", "vbaproject", "vbadata")
 _EMBEDDED: Final = ("word/embeddings/", "word/activex/", "word/afchunk")
 
 
@@ -27,26 +29,26 @@ def parse_docx(content: bytes, charset: str | None = None) -> ParsedDocument:  #
     """Visible text of a Word document; raises the ZIP_, DOCX_ and XML_ reasons and TEXT_TOO_LARGE."""
     archive = Archive(content)
     _check_parts(archive)
+    relations = _relations(archive)
     styles = Styles()
     _read_optional(archive, _STYLES, styles.start, styles.end)
     body = Body(styles, TextCollector())
     read_xml(archive.read(_MAIN), body.start, body.end, body.characters)
     for notes in _NOTES:
         _read_optional(archive, notes, body.start, body.end, body.characters)
-    relations, title = Relations(), Title()
-    _read_optional(archive, _RELATIONS, relations.start)
+    title = Title()
     _read_optional(archive, _CORE, title.start, title.end, title.characters)
     signals = {
         "hidden_characters": body.hidden_characters,
         "faint_characters": body.faint_characters,
         "external_references": relations.external,
-        "embedded_files": sum(name.lower().startswith(_EMBEDDED) for name in archive.names),
+        "embedded_files": sum(name.startswith(_EMBEDDED) for name in archive.names),
     }
     return ParsedDocument(body.text(), one_line(title.text) or body.heading, DOCX, signals)
 
 
 def _check_parts(archive: Archive) -> None:
-    if any(name.lower().endswith(("vbaproject.bin", "vbadata.xml")) for name in archive.names):
+    if any(name.endswith(("vbaproject.bin", "vbadata.xml")) for name in archive.names):
         raise refusal("DOCX_MACROS")
     if not {_MAIN, _TYPES} <= archive.names:
         raise refusal("DOCX_INVALID")
@@ -56,10 +58,21 @@ def _check_parts(archive: Archive) -> None:
         found.append(attributes.get("ContentType", "").lower())
 
     read_xml(archive.read(_TYPES), start)
-    if any("macroenabled" in content_type for content_type in found):
+    # The type tells macros whatever the part is called.
+    if any(mark in content_type for content_type in found for mark in _MACRO_TYPES):
         raise refusal("DOCX_MACROS")
     if not any("wordprocessingml.document.main" in content_type for content_type in found):
         raise refusal("DOCX_INVALID")
+
+
+def _relations(archive: Archive) -> Relations:
+    """What the document refers to; DOCX_INVALID if Word would read a part from another place than this reader."""
+    package, relations = Relations(""), Relations("word")
+    _read_optional(archive, _PACKAGE_RELATIONS, package.start)
+    _read_optional(archive, _RELATIONS, relations.start)
+    if package.moved or relations.moved:
+        raise refusal("DOCX_INVALID")
+    return relations
 
 
 def _read_optional(

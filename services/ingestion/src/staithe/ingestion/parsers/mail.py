@@ -48,7 +48,9 @@ def parse_mail(content: bytes, charset: str | None = None) -> ParsedDocument:
         return _read(message, parts, charset)
     except RecursionError as error:
         raise refusal("EML_TOO_COMPLEX") from error
-    except (ValueError, LookupError, AttributeError, TypeError, AssertionError) as error:
+    except (
+        ValueError, LookupError, AttributeError, TypeError, AssertionError, ArithmeticError, email.errors.MessageError,
+    ) as error:  # fmt: skip
         # The stdlib's header parser meets hostile values with any of these.
         raise refusal("EML_INVALID") from error
 

@@ -26,7 +26,7 @@ REASONS: Final[dict[str, str]] = {
     "ZIP_ENCRYPTED": "the document is encrypted; publish it without a password",
     "ZIP_LIMIT": "the archive inside the document passes a limit on entries, size or compression ratio",
     "ZIP_NAME_UNSAFE": "a name inside the archive is absolute, climbs out, or holds control characters",
-    "DOCX_INVALID": "the Word document has no readable main part",
+    "DOCX_INVALID": "the Word document has no readable main part, or keeps its parts in unusual places",
     "DOCX_MACROS": "the Word document carries macros; save it as .docx without them",
     "XML_INVALID": "an XML part of the document is not well formed",
     "XML_DTD_FORBIDDEN": "an XML part declares a document type; entities are refused",

@@ -1,5 +1,6 @@
 """Handlers of WordprocessingML elements: the body's text, hidden styles, relations, the title."""
 
+import posixpath
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,9 +17,18 @@ _VANISH: Final = frozenset({"vanish", "specVanish"})
 _BREAKS: Final = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "ptab": "\t"}
 _PROPERTIES: Final = _VANISH | {"pStyle", "rStyle", "color", "sz"}
 _TEXTS: Final = frozenset({"t", "delText"})
+# Revisions that a reader no longer sees where they stand.
+_GONE: Final = frozenset({"del", "moveFrom"})
 _PARTS: Final = frozenset({"tbl", "footnote", "endnote"})
 _HEADINGS: Final = frozenset({"title", "heading1", "heading2"})
 _FAINT_COLOURS: Final = frozenset({"ffffff", "fefefe", "white"})
+# Where each part lies that decides what is read; a relation may name another place.
+_PLACES: Final = {
+    "officedocument": "word/document.xml",
+    "styles": "word/styles.xml",
+    "footnotes": "word/footnotes.xml",
+    "endnotes": "word/endnotes.xml",
+}
 # w:sz counts half points; text under two points cannot be read.
 _HALF_POINTS_READABLE_MIN: Final = 4
 
@@ -62,16 +72,16 @@ class Styles:
 
     def hidden(self) -> frozenset[str]:
         """Identifiers of the hidden styles; "" is among them if the document's defaults hide."""
-        return frozenset(style for style in {"", *self._parents} if self._is_hidden(style))
-
-    def _is_hidden(self, style: str) -> bool:
-        seen: set[str] = set()
-        while style not in seen:
-            if style in self._vanish:
-                return self._vanish[style]
-            seen.add(style)
-            style = self._parents.get(style, "")
-        return False
+        # Each style is decided once: a chain of many thousands would else be walked from each of its links.
+        known = dict(self._vanish)
+        for first in ("", *self._parents):
+            style, chain = first, []
+            while style not in known:
+                known[style] = False  # holds where styles are based on each other
+                chain.append(style)
+                style = self._parents.get(style, "")
+            known.update(dict.fromkeys(chain, known[style]))
+        return frozenset(style for style in ("", *self._parents) if known[style])
 
 
 @dataclass(slots=True)
@@ -148,7 +158,7 @@ class Body:
         if self._skip_depth or tag not in _TEXTS:
             return
         run = self._runs[-1] if self._runs else _Run(self._default_hidden)
-        if tag == "delText" or run.hidden:
+        if tag == "delText" or run.hidden or not _GONE.isdisjoint(self._path):
             self.hidden_characters += len(text)
             return
         self.faint_characters += len(text) if run.faint else 0
@@ -172,7 +182,9 @@ class Body:
             elif tag == "color":
                 run.faint = run.faint or value.lower() in _FAINT_COLOURS
             elif tag == "sz":
-                run.faint = run.faint or (value.isdigit() and len(value) < 4 and int(value) < _HALF_POINTS_READABLE_MIN)
+                run.faint = run.faint or (
+                    value.isdecimal() and len(value) < 4 and int(value) < _HALF_POINTS_READABLE_MIN
+                )
 
     def _end_paragraph(self, paragraph: _Paragraph) -> None:
         if paragraph.is_heading and self.heading is None:
@@ -181,15 +193,24 @@ class Body:
 
 
 class Relations:
-    """Counts parts by outside address (templates, frames, pictures, objects), which are never fetched."""
+    """Counts parts by outside address (templates, frames, pictures, objects), which are never fetched.
 
-    def __init__(self) -> None:
+    `moved` is True if one of the parts that are read is said to lie elsewhere; `folder` is where targets begin.
+    """
+
+    def __init__(self, folder: str) -> None:
         self.external = 0
+        self.moved = False
+        self._folder = folder
 
     def start(self, _name: str, attributes: dict[str, str]) -> None:
         outside = attributes.get("TargetMode", "").lower() == "external"
         if outside and not attributes.get("Type", "").endswith("/hyperlink"):
             self.external += 1
+        place = _PLACES.get(attributes.get("Type", "").rpartition("/")[2].lower())
+        if place is not None:
+            target = posixpath.normpath(posixpath.join("/", self._folder, attributes.get("Target", "")))
+            self.moved = self.moved or outside or target.lstrip("/").lower() != place
 
 
 class Title:

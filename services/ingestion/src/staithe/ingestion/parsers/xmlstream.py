@@ -7,6 +7,8 @@ from xml.parsers import expat
 from staithe.ingestion.parsers.limits import XML_DEPTH_MAX
 from staithe.ingestion.parsers.reasons import refusal
 
+# What the packages of Office may use (ECMA-376 part 2, 8.1.4), and the subset of UTF-8 that is called ASCII.
+_ENCODINGS: Final = frozenset({"utf-8", "utf-16", "us-ascii"})
 _SEPARATOR: Final = " "  # cannot stand in a namespace or a name
 
 
@@ -37,6 +39,7 @@ def read_xml(
             end(name)
 
     parser.buffer_text = True
+    parser.XmlDeclHandler = _check_encoding
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.EntityDeclHandler = _refuse_doctype
     parser.StartElementHandler = start_checked
@@ -49,8 +52,14 @@ def read_xml(
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise refusal("XML_INVALID") from error
-    except (LookupError, ValueError) as error:  # an encoding that Python does not know or that is not 8-bit
+    except (LookupError, ValueError) as error:  # an encoding that does not decode
         raise refusal("XML_INVALID") from error
+
+
+def _check_encoding(_version: str, encoding: str | None, _standalone: int) -> None:
+    """Before Expat asks Python for the encoding, which knows such things as escapes and EBCDIC."""
+    if encoding is not None and encoding.lower() not in _ENCODINGS:
+        raise refusal("XML_INVALID")
 
 
 def _refuse_doctype(*_arguments: Any) -> None:
