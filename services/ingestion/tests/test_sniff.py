@@ -39,7 +39,8 @@ def test_parameters_and_aliases_are_read() -> None:
 @pytest.mark.parametrize(
     "declared",
     ["", "text", "image/png", "application/zip", "application/octet-stream", "application/msword", "text/xml",
-     "text/plain\r\nX: y", "text/plain; charset=a b", "text/" + "a" * 5000, "text/plain" + ";a=b" * 60, "téxt/plain"],
+     "text/plain\r\nX: y", "text/plain; charset=a b", "text/" + "a" * 5000, "text/plain" + ";a=b" * 60, "téxt/plain",
+     "text/plain; charset=utf-8; charset=koi8-r", 'text/plain; x="\n"', 'text/plain; x="\udcff"'],
 )  # fmt: skip
 def test_other_types_are_refused(declared: str) -> None:
     assert reason(b"x", declared) == "CONTENT_TYPE_UNSUPPORTED"
@@ -85,3 +86,8 @@ def test_a_lying_type_is_refused(declared: str, content: bytes) -> None:
 
 def test_a_page_of_comments_is_sniffed_at_once() -> None:
     sniff.check(b"<!-- -->" * 8000, "text/plain")
+
+
+def test_a_charset_inside_a_quoted_value_is_none() -> None:
+    assert sniff.read_declared('text/plain; x="; charset=utf-7"').charset is None
+    assert sniff.read_declared('text/plain; x=y; charset="UTF-8"').charset == "utf-8"

@@ -31,8 +31,10 @@ _BINARY_MAGIC: Final = (
     b"\xca\xfe\xba\xbe", b"\x00asm", b"OggS", b"fLaC", b"ID3\x03", b"ID3\x04",
 )  # fmt: skip
 _BOM_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
-_TYPE: Final = re.compile(r"([a-z]+/[a-z0-9.+-]+)((?:\s*;\s*[a-z0-9_-]+=(?:\"[^\"\\]*\"|[^\s;\"]+))*)\s*;?", re.ASCII)
-_CHARSET: Final = re.compile(r";\s*charset=\"?([a-z0-9_.:-]+)\"?", re.ASCII)
+_TYPE: Final = re.compile(
+    r"([a-z]+/[a-z0-9.+-]+)((?:\s*;\s*[a-z0-9_-]+=(?:\"[ !#-\[\]-~]*\"|[!#-:<-~]+))*)\s*;?", re.ASCII
+)
+_PARAMETER: Final = re.compile(r";\s*([a-z0-9_-]+)=(?:\"([^\"]*)\"|([^\s;\"]+))", re.ASCII)
 # Possessive throughout: a page of comments must not make it try every way of grouping them.
 _HTML_START: Final = re.compile(
     rb"\s*+(?:<\?xml[^>]*+>\s*+)?(?:<!--(?:(?!-->).)*+-->\s*+)*+(?:<!doctype\s+html|<html[\s>])",
@@ -68,8 +70,11 @@ def read_declared(declared: str) -> Declared:
     content_type = _ALIASES.get(match[1], match[1])
     if content_type not in SUPPORTED:
         raise refusal("CONTENT_TYPE_UNSUPPORTED")
-    charset = _CHARSET.search(match[2])
-    return Declared(content_type, charset[1] if charset else None)
+    charsets = [found[2] or found[3] for found in _PARAMETER.finditer(match[2]) if found[1] == "charset"]
+    # Two charsets are two texts.
+    if len(charsets) > 1:
+        raise refusal("CONTENT_TYPE_UNSUPPORTED")
+    return Declared(content_type, charsets[0] if charsets else None)
 
 
 def check(content: bytes, declared: str) -> Declared:
