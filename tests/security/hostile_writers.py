@@ -3,7 +3,6 @@
 import io
 import zipfile
 import zlib
-from typing import Final
 
 from document_samples import (
     CONTENT_TYPES,
@@ -16,8 +15,7 @@ from document_samples import (
     word_part,
     zip_bytes,
 )
-
-MIB: Final = 1024 * 1024
+from hostile_cases import MIB
 
 
 def main_part(content: bytes) -> bytes:

@@ -20,7 +20,8 @@ from staithe.kernel.errors import InvalidEvent
 _HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(_HERE), str(_HERE.parents[1] / "services" / "ingestion" / "tests")]
 
-from hostile_documents import CASES, PARSED, Hostile  # noqa: E402 (found through the line above)
+from hostile_cases import PARSED, SMUGGLED, Hostile  # noqa: E402 (found through the line above)
+from hostile_documents import CASES  # noqa: E402
 
 GOOD = "# Delivery\n\nTen days."
 _HOST_FILE = re.compile(r"root:.*:0:0:")
@@ -33,7 +34,7 @@ def pool() -> Iterator[ParserPool]:
 
 
 def test_the_corpus_is_large_and_expects_refusals() -> None:
-    assert len(CASES) >= 60
+    assert len(CASES) >= 320
     assert len({case.name for case in CASES}) == len(CASES)
     assert sum(PARSED not in case.verdicts for case in CASES) > len(CASES) / 2
     assert all(case.verdicts <= {PARSED, *REASONS} and case.verdicts for case in CASES)
@@ -48,6 +49,7 @@ def test_a_hostile_document_ends_in_a_verdict_and_the_next_is_served(pool: Parse
     assert verdict in hostile.verdicts
     assert seconds < WALL_SECONDS_MAX
     assert is_clean(text)
+    assert SMUGGLED not in text
     assert not _HOST_FILE.search(text)
     assert pool.parse(GOOD.encode(), "text/markdown").text == GOOD
 
