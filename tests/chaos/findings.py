@@ -12,7 +12,7 @@ from rich.table import Table
 
 COLUMNS: Final = (
     "row", "injected", "acknowledged", "lost", "duplicated", "resurrected", "mixed", "unlogged", "recovery p50",
-    "recovery p95", "recovery max",
+    "recovery p95", "recovery max", "commit",
 )  # fmt: skip
 KINDS: Final = ("lost", "duplicated", "resurrected", "mixed", "unlogged")
 NAMED_MAX: Final = 10
@@ -43,6 +43,7 @@ class Finding:
     recoveries: tuple[float | None, ...]
     memory: dict[str, int]
     source_gave_up: bool
+    revision: str
 
     @property
     def holds(self) -> bool:
@@ -57,7 +58,7 @@ class Finding:
         if None in self.recoveries:
             times[-1] = f"{self.recoveries.count(None)} not in time"
         counts = [str(len(self.verdict[kind])) for kind in KINDS]
-        return [self.row, str(self.injected), str(self.verdict["acknowledged"]), *counts, *times]
+        return [self.row, str(self.injected), str(self.verdict["acknowledged"]), *counts, *times, self.revision[:7]]
 
     def in_words(self) -> str:
         """The row in one line, with the first ids where something does not hold."""
@@ -76,11 +77,36 @@ def show(findings: Sequence[Finding], console: Console) -> None:
     console.print(table)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a report says of the rows of earlier runs: their lines of the table, and what they do."""
+
+    lines: dict[str, str]
+    words: dict[str, str]
+
+    @classmethod
+    def of(cls, path: Path) -> "Kept":
+        """All rows of a report; none where there is no report."""
+        text = path.read_text().splitlines() if path.is_file() else []
+        cells = [line for line in text if line.startswith("| ") and line.count("|") == len(COLUMNS) + 1]
+        words = [line for line in text if line.startswith("- **")]
+        return cls(
+            {line.split("|")[1].strip(): line for line in cells[1:] if not line.startswith("| ---")},
+            {line[4:].partition("**")[0]: line for line in words},
+        )
+
+
 def write_report(
-    path: Path, findings: Sequence[Finding], *, rows: int, seed: int, share: float, revision: str, seconds: float
-) -> None:
-    """Write docs/reliability.md; `rows` is how many a full run has."""
-    table = [COLUMNS, ["---", *["---:"] * (len(COLUMNS) - 1)], *(finding.cells() for finding in findings)]
+    path: Path, findings: Sequence[Finding], *, rows: Sequence[str], seed: int, share: float, revision: str,
+    seconds: float, kept: Kept | None = None,
+) -> None:  # fmt: skip
+    """Write docs/reliability.md; `rows` are the names of a full run's rows, `kept` what stays of earlier runs."""
+    lines_of = dict(kept.lines if kept else {}) | {
+        each.row: "| " + " | ".join(each.cells()) + " |" for each in findings
+    }
+    words_of = dict(kept.words if kept else {}) | {each.row: f"- **{each.row}**: {each.what}." for each in findings}
+    there = [name for name in rows if name in lines_of]
+    head = ["| " + " | ".join(each) + " |" for each in (COLUMNS, ["---", *["---:"] * (len(COLUMNS) - 1)])]
     held: dict[str, int] = {}
     for finding in findings:
         for name, size in finding.memory.items():
@@ -94,11 +120,11 @@ def write_report(
         "> nothing twice, nothing erased that answers, no version mixed with another, every action in the log.", "",
         f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {revision}, `{command}`, {seconds / 60:.0f} minutes",
         f"- {machine()}, one broker, Milvus Lite",
-        f"- {len(findings)} of {rows} rows",
+        f"- {len(there)} of {len(rows)} rows; each with the commit that it was measured at",
         f"- The most memory any process held: {memory}", "",
-        *("| " + " | ".join(row) + " |" for row in table), "",
+        *head, *(lines_of[name] for name in there), "",
         "## What the rows do", "",
-        *(f"- **{finding.row}**: {finding.what}." for finding in findings), "",
+        *(words_of[name] for name in there), "",
         "## How it is judged", "",
         *(f"- {each}" for each in HOW),
     ]  # fmt: skip

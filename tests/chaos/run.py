@@ -22,7 +22,7 @@ HERE: Final = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "benchmarks")]
 
 from faults import enter_namespaces, in_namespaces, remove_disk, small_disk  # noqa: E402
-from findings import Finding, show, write_report  # noqa: E402
+from findings import Finding, Kept, show, write_report  # noqa: E402
 from measure import revision  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rows import DISKS, Row, Run, all_rows  # noqa: E402
@@ -53,12 +53,13 @@ def main() -> int:
     measured, begun = revision(REPOSITORY), time.time()
     whole = len(chosen) == len(all_rows()) and arguments.share == 1.0 and in_namespaces()
     path = REPOSITORY / "docs" / "reliability.md"
+    kept = Kept.of(path) if arguments.add else None
 
     def keep(findings: Sequence[Finding]) -> None:
-        if (whole or arguments.write) and not arguments.print_only:
+        if (whole or arguments.write or arguments.add) and not arguments.print_only:
             write_report(
-                path, findings, rows=len(all_rows()), seed=arguments.seed, share=arguments.share, revision=measured,
-                seconds=time.time() - begun,
+                path, findings, rows=list(all_rows()), seed=arguments.seed, share=arguments.share, revision=measured,
+                seconds=time.time() - begun, kept=kept,
             )  # fmt: skip
 
     with tempfile.TemporaryDirectory(prefix="staithe-chaos-") as folder:
@@ -120,7 +121,16 @@ def _one(live: LiveStack, row: Row, folder: Path, proxy: Path | None, arguments:
         gave_up = load.wait(LAST_SECONDS_MAX)
     verdict = judge(live, journal)
     watcher.stop()
-    return Finding(row.name, row.what, run.injected, verdict, tuple(run.recoveries), dict(watcher.memory), gave_up != 0)
+    return Finding(
+        row.name,
+        row.what,
+        run.injected,
+        verdict,
+        tuple(run.recoveries),
+        dict(watcher.memory),
+        gave_up != 0,
+        revision(REPOSITORY),
+    )
 
 
 def publish(live: LiveStack, journal: Path, *options: str) -> "subprocess.Popen[bytes]":
@@ -183,6 +193,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--share", type=float, default=1.0, help="share of each row's faults (default 1.0)")
     parser.add_argument("--plain", action="store_true", help="no namespaces; leaves out the rows that need them")
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md also for a part")
+    parser.add_argument("--add", action="store_true", help="the same, keeping there the rows of earlier runs")
     parser.add_argument("--print-only", action="store_true", help="write no file")
     arguments = parser.parse_args()
     unknown = set(arguments.rows.split(",")) - set(all_rows()) - {"all", ""}
