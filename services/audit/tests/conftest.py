@@ -1,7 +1,8 @@
 """What the audit tests share: events of the product's kind, and logs built from them."""
 
+import asyncio
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,10 +10,15 @@ import pytest
 
 from staithe.audit.entry import encode_entry
 from staithe.audit.log import TransparencyLog
+from staithe.audit.ocsf import ocsf_event
+from staithe.audit.sinks.choose import Identity, open_sink
+from staithe.audit.sinks.sink import Forwarded
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.events import AuditEvent, Outcome
+from staithe.stack.pki import Usage, ensure_authority, ensure_leaf
 
 ORIGIN = "audit.example/test"
+SINK_TOKEN = "b5a7c0de-0000-4000-8000-000000000000"
 
 
 def audit_event(number: int) -> AuditEvent:
@@ -67,3 +73,46 @@ def build_log(
             return log.folder
 
     return build
+
+
+@pytest.fixture(scope="module")
+def siem_pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pki")
+    authority = ensure_authority(folder, common_name="test")
+    ensure_leaf(authority, folder, "siem", usage=Usage.SERVER)
+    ensure_leaf(authority, folder, "forwarder", usage=Usage.CLIENT)
+    (folder / "other").mkdir()
+    ensure_authority(folder / "other", common_name="other")
+    return folder
+
+
+@pytest.fixture
+def batch(event: Callable[[int], AuditEvent]) -> list[Forwarded]:
+    return [
+        Forwarded(
+            n, event(n).event_id, ocsf_event(n, event(n), "audit.example/t\N{LATIN SMALL LETTER O WITH DIAERESIS}")
+        )
+        for n in range(5)
+    ]
+
+
+@pytest.fixture
+def identity(siem_pki: Path, tmp_path: Path) -> Identity:
+    token = tmp_path / "token"
+    token.touch(mode=0o600)
+    token.write_text(f"{SINK_TOKEN}\n")
+    return Identity(siem_pki / "ca.pem", siem_pki / "forwarder.pem", siem_pki / "forwarder.key", token)
+
+
+@pytest.fixture
+def sent() -> Callable[[str, Identity, list[Forwarded]], Awaitable[None]]:
+    """Opens the sink at an address, sends one batch, and closes it."""
+
+    async def send(address: str, identity: Identity, batch: list[Forwarded]) -> None:
+        sink = open_sink(address, identity, lambda _: False)
+        try:
+            await asyncio.to_thread(sink.send, batch)
+        finally:
+            sink.close()
+
+    return send

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from staithe.kernel.events import AuditEvent, Outcome
+from staithe.kernel.ids import derived_event_id
 from staithe.kernel.version import code_version
 
 OCSF_VERSION: Final = "1.4.0"
 FILE_ACTIVITY, DETECTION_FINDING, DATA_SECURITY_FINDING = 1001, 2004, 2006
 AUTHENTICATION, API_ACTIVITY, DATASTORE_ACTIVITY = 3002, 6003, 6005
 
-INFORMATIONAL, MEDIUM, HIGH = 1, 3, 4
+INFORMATIONAL, MEDIUM, HIGH, CRITICAL = 1, 3, 4, 5
+FORK_ACTION: Final = "log.changed_its_past"
 _OTHER: Final = 99
 _SHA256: Final = 3
 
@@ -46,6 +48,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "query.answered": Kind(DATASTORE_ACTIVITY, 4),
     "query.denied": Kind(API_ACTIVITY, 2, MEDIUM),
     "query.searched": Kind(DATASTORE_ACTIVITY, 4),
+    FORK_ACTION: Kind(DETECTION_FINDING, 1, CRITICAL),
     "query.unauthenticated": Kind(AUTHENTICATION, 1, MEDIUM),
     "record.dead_lettered": Kind(DETECTION_FINDING, 1, MEDIUM),
 }
@@ -70,6 +73,20 @@ def ocsf_event(leaf_index: int, event: AuditEvent, origin: str) -> dict[str, Any
     if kind.activity_id == _OTHER:
         shown["activity_name"] = event.action
     return shown | _SPECIAL[kind.class_uid](event)
+
+
+def fork_finding(refused: bytes, reason_code: str, now_ms: int, origin: str) -> tuple[str, dict[str, Any]]:
+    """Event id and OCSF finding of a checkpoint that contradicts an earlier one; no entry of the log, so no sequence.
+
+    The id follows from the checkpoint: the same fraud reported again is the same finding.
+    """
+    event = AuditEvent(
+        event_id=derived_event_id(0, refused), occurred_at=now_ms, service="forwarder", action=FORK_ACTION,
+        outcome=Outcome.FAILURE, reason_code=reason_code,
+    )  # fmt: skip
+    shown = ocsf_event(0, event, origin)
+    del shown["metadata"]["sequence"]
+    return event.event_id, shown
 
 
 def _metadata(leaf_index: int, event: AuditEvent, origin: str) -> dict[str, Any]:

@@ -6,12 +6,12 @@ shown a history that the witness was not shown, unless log and witness work toge
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from staithe.audit.cosign import check_cosignature, cosign
-from staithe.audit.merkle import consistency_proof, verify_consistency
+from staithe.audit.extension import CHANGED_PAST, check_extension
 from staithe.audit.notes import COSIGNATURE, Checkpoint, VerifierKey, is_key_name, open_checkpoint
-from staithe.audit.reader import LogReader, ReadableFiles, read_checkpoint
+from staithe.audit.reader import ReadableFiles, read_checkpoint
 from staithe.kernel.clock import Clock
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.errors import ConfigurationError, Integrity
@@ -23,8 +23,6 @@ KEPT: Final = "checkpoint"
 REFUSED: Final = "refused"
 """The checkpoint that contradicts the kept one: both are signed by the log, so together they prove the fraud."""
 
-ROLLED_BACK: Final = "LOG_ROLLED_BACK"
-FORKED: Final = "LOG_FORKED"
 _FILE_MODE: Final = 0o600
 
 
@@ -86,17 +84,12 @@ class Witness:
         return Witnessed(head, before.size if before else 0, cosigned)
 
     def _check_extension(self, before: Checkpoint, head: Checkpoint, note: bytes, log: ReadableFiles) -> None:
-        if head.size < before.size:
-            self._refuse(note, ROLLED_BACK, f"the log has {head.size} entries and had {before.size}")
-        proof = consistency_proof(before.size, head.size, LogReader(log, head).node) if before.size else []
         try:
-            verify_consistency(before.size, before.root, head.size, head.root, proof)
+            check_extension(before, head, log)
         except Integrity as error:
-            self._refuse(note, FORKED, f"the first {before.size} entries are no longer what they were", error)
-
-    def _refuse(self, note: bytes, reason_code: str, what: str, cause: Exception | None = None) -> NoReturn:
-        write_atomically(self._folder / REFUSED, note, mode=_FILE_MODE)
-        raise Integrity(f"the log changed its past: {what}", reason_code=reason_code) from cause
+            if error.reason_code in CHANGED_PAST:
+                write_atomically(self._folder / REFUSED, note, mode=_FILE_MODE)
+            raise
 
     def _open_kept(self) -> Checkpoint | None:
         path = self._folder / KEPT

@@ -1,4 +1,4 @@
-"""audit verify, prove, witness, export, scrub: the log and what it proves, checked from outside."""
+"""audit verify, prove, witness, export, forward, scrub: the log and what it proves, checked from outside."""
 
 import os
 from pathlib import Path
@@ -15,6 +15,7 @@ from staithe.audit.notes import COSIGNATURE, VerifierKey
 from staithe.audit.verify import VerificationReport, verify_log
 from staithe.cli.console import EXIT_FAILED, guarded, out, print_json, progress_bar
 from staithe.cli.export_verb import export
+from staithe.cli.forward_verb import forward
 from staithe.cli.local import LocalStack
 from staithe.cli.scrub_verb import scrub
 from staithe.cli.stack_verbs import JsonOption
@@ -24,6 +25,7 @@ from staithe.kernel.errors import ConfigurationError, Integrity
 audit = typer.Typer(no_args_is_help=True, help="The audit log.")
 audit.command()(witness)
 audit.command()(export)
+audit.command()(forward)
 audit.command()(scrub)
 
 KeyOption = Annotated[Path | None, typer.Option(help="File with the log's verification key (vkey).")]

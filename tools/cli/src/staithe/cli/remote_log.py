@@ -5,7 +5,9 @@ from typing import Final
 
 import httpx2
 
-from staithe.kernel.errors import AccessDenied, Integrity, Unavailable
+from staithe.audit.files import LogFiles
+from staithe.audit.reader import ReadableFiles
+from staithe.kernel.errors import AccessDenied, ConfigurationError, Integrity, Unavailable
 from staithe.kernel.tls import client_context
 
 TIMEOUT_SECONDS: Final = 10.0
@@ -47,3 +49,12 @@ class RemoteLog:
     def close(self) -> None:
         """Let the connections go."""
         self._client.close()
+
+
+def open_log(log: str, ca: Path | None, certificate: Path | None, private_key: Path | None) -> ReadableFiles:
+    """The log at a folder or an https:// address; raises ConfigurationError when what an address needs is missing."""
+    if not log.startswith("https://"):
+        return LogFiles(Path(log))
+    if ca is None:
+        raise ConfigurationError("an address needs --ca, the authority of its certificate", reason_code="USAGE")
+    return RemoteLog(log, ca, certificate, private_key)

@@ -7,13 +7,12 @@ from typing import Annotated, Final
 
 import typer
 
-from staithe.audit.files import LogFiles
 from staithe.audit.notes import VerifierKey
 from staithe.audit.reader import ReadableFiles
 from staithe.audit.witness import Witness
 from staithe.cli.console import EXIT_FAILED, guarded
 from staithe.cli.local import LocalStack
-from staithe.cli.remote_log import RemoteLog
+from staithe.cli.remote_log import open_log
 from staithe.kernel.clock import SystemClock
 from staithe.kernel.errors import ConfigurationError, Integrity, StaitheError
 from staithe.kernel.health import Health, serve_health
@@ -86,19 +85,11 @@ def witness(
         raise ConfigurationError(
             f"cannot read the key {key}: {error.strerror}", reason_code="KEY_UNREADABLE"
         ) from error
-    watch = Watch(Witness(state, log_key, name, SystemClock()), _open(log, ca, certificate, private_key))
+    watch = Watch(Witness(state, log_key, name, SystemClock()), open_log(log, ca, certificate, private_key))
     if once:
         raise typer.Exit(0 if watch.look() else EXIT_FAILED)
     asyncio.run(_watch(watch, every, health_port))
     raise typer.Exit(EXIT_FAILED if watch.alarmed else 0)
-
-
-def _open(log: str, ca: Path | None, certificate: Path | None, private_key: Path | None) -> ReadableFiles:
-    if not log.startswith("https://"):
-        return LogFiles(Path(log))
-    if ca is None:
-        raise ConfigurationError("an address needs --ca, the authority of its certificate", reason_code="USAGE")
-    return RemoteLog(log, ca, certificate, private_key)
 
 
 async def _watch(watch: Watch, every: float, health_port: int | None) -> None:

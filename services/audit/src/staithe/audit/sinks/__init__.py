@@ -1,0 +1,1 @@
+"""Where forwarded events go: one module for each kind of receiver."""
