@@ -15,7 +15,7 @@ from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 from staithe.audit.entry import encode_entry
 from staithe.audit.export import Format, Wanted, exported
 from staithe.audit.log import TransparencyLog
-from staithe.audit.ocsf import KINDS, OCSF_VERSION, ocsf_event
+from staithe.audit.ocsf import KINDS, OCSF_VERSION, fork_finding, ocsf_event
 from staithe.audit.reader import LogReader
 from staithe.kernel.crypto.signing import Signer
 from staithe.kernel.events import AuditEvent, Outcome
@@ -59,6 +59,12 @@ def test_every_action_is_valid_ocsf(
     assert faults(shown) == []
     assert shown["status_id"] == (1 if outcome is Outcome.SUCCESS else 2)
     assert (shown["metadata"]["uid"], shown["metadata"]["sequence"]) == (event(1).event_id, 7)
+
+
+def test_the_finding_about_a_fork_is_valid_ocsf(faults: Callable[[dict[str, Any]], list[str]]) -> None:
+    event_id, shown = fork_finding(b"note", "LOG_FORKED", 1_790_000_000_000, ORIGIN)
+    assert faults(shown) == []
+    assert shown["metadata"]["uid"] == event_id == fork_finding(b"note", "LOG_FORKED", 2, ORIGIN)[0]
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,20 @@ def test_emitted_events_say_what_was_indexed() -> None:
     assert "leave" not in repr(audit)
 
 
+@pytest.mark.parametrize(
+    ("known", "reason_code"),
+    [
+        (None, ""), (current(4), ""),
+        (replace(current(4), access=replace(ACCESS, groups=("other",))), "LABELS_CHANGED"),
+        (replace(current(4, erased=True), access=replace(ACCESS, groups=("other",))), ""),
+    ],
+)  # fmt: skip
+def test_the_audit_event_says_when_labels_changed(known: DocumentCurrent | None, reason_code: str) -> None:
+    audit = run(FakeWorld(known), embedded())[-1].event
+    assert isinstance(audit, AuditEvent)
+    assert (audit.action, audit.reason_code) == ("document.indexed", reason_code)
+
+
 def test_erasure_deletes_every_version_and_writes_no_row() -> None:
     world = FakeWorld(current(5))
     emits = run(world, embedded(5, Operation.ERASE))

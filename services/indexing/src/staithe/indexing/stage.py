@@ -29,6 +29,8 @@ from staithe.vectors.store.rows import ChunkRow
 
 INDEXED_TOPIC = "documents.indexed.v1"
 CURRENT_TOPIC = "documents.current.v1"
+LABELS_CHANGED = "LABELS_CHANGED"
+"""Reason code of a `document.indexed` whose version has other labels than the one it replaces: others may read it."""
 
 
 class IndexWriter(Protocol):
@@ -99,6 +101,8 @@ class IndexingStage:
         if erasure is None:
             self._write(event, is_new=known is None)
             audit = self._audited("document.indexed", event, digest, headers)
+            if known is not None and not known.erased and known.access != event.access:
+                audit = replace(audit, reason_code=LABELS_CHANGED)
         else:
             audit = self._audited_erasure(event, erasure, digest, headers)
         current = self._current_event(event, erasure)
