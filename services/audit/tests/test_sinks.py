@@ -12,6 +12,7 @@ from aiohttp import web
 
 from staithe.audit.sinks.choose import Identity, open_sink
 from staithe.audit.sinks.hec import Hec
+from staithe.audit.sinks.post import Poster
 from staithe.audit.sinks.sink import Forwarded
 from staithe.kernel.errors import AccessDenied, ConfigurationError, StaitheError, Unavailable
 from staithe.kernel.tls import client_context, server_context
@@ -81,6 +82,15 @@ async def test_otlp_gets_log_records_as_the_protocol_spells_them(
     assert [each["timeUnixNano"] for each in records] == [f"{event.ocsf['time']}000000" for event in batch]
     assert records[3]["attributes"][-1] == {"key": "log.leaf_index", "value": {"intValue": "3"}}
     assert (records[0]["traceId"], records[0]["severityNumber"]) == ("a" * 32, 9)
+
+
+async def test_an_answer_that_takes_too_long_is_none(serve: Serve, siem_pki: Path) -> None:
+    context = client_context(siem_pki / "ca.pem", siem_pki / "forwarder.pem", siem_pki / "forwarder.key")
+    poster = Poster(f"https://{await serve(raw('{}'))}", context, {}, answer_seconds=0)
+    with pytest.raises(Unavailable) as caught:
+        await asyncio.to_thread(poster.post, "/", b"x", "text/plain")
+    poster.close()
+    assert caught.value.reason_code == "SINK_ANSWER_ODD"
 
 
 class Collector:

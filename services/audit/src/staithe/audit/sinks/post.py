@@ -1,6 +1,7 @@
 """Sending a body over HTTPS and sorting the answers: taken, try again, or never."""
 
 import ssl
+import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -12,11 +13,18 @@ from staithe.kernel.errors import AccessDenied, ConfigurationError, StaitheError
 _LATER: Final = frozenset({408, 425, 429})
 """Of the 4xx the only ones that ask for the same request again (RFC 9110 section 15.5.9, RFC 8470, RFC 6585)."""
 
+ANSWER_SECONDS_MAX: Final = 30.0
+"""For a whole request: a sink that sends its answer byte by byte must not hold the forwarder."""
+
 
 class Poster:
     """POST to one receiver over TLS 1.3, redirects and proxies of the environment not followed."""
 
-    def __init__(self, base_url: str, context: ssl.SSLContext, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, base_url: str, context: ssl.SSLContext, headers: Mapping[str, str], *,
+        answer_seconds: float = ANSWER_SECONDS_MAX,
+    ) -> None:  # fmt: skip
+        self._answer_seconds = answer_seconds
         self._client = httpx2.Client(
             base_url=base_url.rstrip("/"), verify=context, headers=dict(headers), timeout=TIMEOUT_SECONDS,
             trust_env=False, follow_redirects=False,
@@ -25,17 +33,18 @@ class Poster:
     def post(self, path: str, body: bytes, content_type: str) -> bytes:
         """The body of a 2xx answer, in full.
 
-        Raises Unavailable when nobody answers, on 5xx, on 408, 425 and 429 and when the answer is too long;
-        AccessDenied on 401 and 403 and for a certificate that is not trusted; ConfigurationError on any other answer.
+        Raises Unavailable when nobody answers, on 5xx, on 408, 425 and 429 and when the answer is too long or
+        takes too long; AccessDenied on 401 and 403 and for a certificate that is not trusted; ConfigurationError on any
+        other answer.
         """
-        answer = bytearray()
+        answer, latest = bytearray(), time.monotonic() + self._answer_seconds
         try:
             with self._client.stream("POST", path, content=body, headers={"Content-Type": content_type}) as response:
                 _check_status(response.status_code)
                 for part in response.iter_bytes():
                     answer += part
-                    if len(answer) > ANSWER_BYTES_MAX:
-                        raise Unavailable("the sink's answer is too long", reason_code="SINK_ANSWER_ODD")
+                    if len(answer) > ANSWER_BYTES_MAX or time.monotonic() > latest:
+                        raise Unavailable("the sink's answer is too long or too slow", reason_code="SINK_ANSWER_ODD")
         except httpx2.HTTPError as error:
             raise sorted_out(error) from error
         return bytes(answer)
