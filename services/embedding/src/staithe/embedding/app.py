@@ -1,8 +1,6 @@
 """Joins the embedding service's parts."""
 
-import threading
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,16 +21,13 @@ from staithe.vectors.model.encoder import Encoder, load_encoder
 from staithe.vectors.model.files import model_paths
 
 SERVICE = "embedding"
-MORE_DOCUMENTS: Final = 1
-"""Documents worked on beyond those that are in the model: one is cut, opened or sealed while the model runs."""
 
 
 class ModelEncoder:
-    """The real model with the default chunk limits; at most `runs_max` texts go through it at once."""
+    """The real model with the default chunk limits."""
 
-    def __init__(self, encoder: Encoder, runs_max: int) -> None:
+    def __init__(self, encoder: Encoder) -> None:
         self._encoder, self._limits = encoder, ChunkLimits()
-        self._places = threading.BoundedSemaphore(runs_max)
         self.model_digest = encoder.model_digest
 
     def chunks(self, text: str) -> Sequence[Chunk]:
@@ -41,9 +36,7 @@ class ModelEncoder:
 
     def encode(self, title: str, text: str) -> npt.NDArray[np.float32]:
         """float32[384] of unit norm, of a chunk's text read under its document's title."""
-        ids = self._encoder.tokenizer.ids(under_title(title, text, self._encoder.tokenizer))
-        with self._places:
-            return self._encoder.encode_tokens(ids)
+        return self._encoder.encode(under_title(title, text, self._encoder.tokenizer))
 
 
 def build(runtime: Runtime, settings: EmbeddingSettings) -> Application:
@@ -52,7 +45,7 @@ def build(runtime: Runtime, settings: EmbeddingSettings) -> Application:
     sealer = VersionSealer(keys, runtime.clock, KeyringSealer.from_file(settings.keyring_file))
     opener = VersionOpener(keys, runtime.clock)
     stage = EmbeddingStage(
-        ModelEncoder(load_encoder(model_paths(settings.model_cache_dir)), settings.concurrency),
+        ModelEncoder(load_encoder(model_paths(settings.model_cache_dir))),
         opener=opener,
         sealer=sealer,
         verifier=LineageVerifier(expected=("ingestion", "sanitization"), keys=load_trusted_keys(settings.trust_file)),
@@ -62,7 +55,7 @@ def build(runtime: Runtime, settings: EmbeddingSettings) -> Application:
         clock=runtime.clock,
     )
     stream = stream_for(
-        runtime, stage, event_codec(settings), sealer=sealer, concurrency=settings.concurrency + MORE_DOCUMENTS,
+        runtime, stage, event_codec(settings), sealer=sealer, concurrency=settings.concurrency,
         preparation=fetch_ahead(opener, sealer, keys_needed), ahead=True,
     )  # fmt: skip
     return StreamApplication(stream)

@@ -13,4 +13,4 @@ class EmbeddingSettings(ServiceSettings, LineageSettings, KeyServiceSettings):
 
     keyring_file: Path = Field(description="Keyring: seals `record` to the operator.")
     model_cache_dir: Path = Field(description="Folder below which the prepared model lies; its hashes are verified.")
-    concurrency: int = Field(default=2, ge=1, le=64, description="Texts in the model at once: one per core.")
+    concurrency: int = Field(default=2, ge=1, le=64, description="Documents embedded at once: one per core.")
