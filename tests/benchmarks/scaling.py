@@ -12,6 +12,7 @@ from typing import Final
 
 from chart import Bars
 from report import Section, Table
+from support.checker import within
 from support.live import LiveStack
 from support.streams import Bench, events, streams
 
@@ -77,11 +78,8 @@ def _run(stack: LiveStack, replicas: int) -> Scaled:
 
 def _wait_for_partitions(bench: Bench, replicas: int) -> None:
     """Until every replica has some, and for the last rebalance after that."""
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while not all(_has_partitions(bench, number) for number in range(replicas)):
-        if time.monotonic() > deadline:
-            raise SystemExit("not every replica got partitions in time")
-        time.sleep(0.2)
+    if not within(START_SECONDS_MAX, lambda: all(_has_partitions(bench, number) for number in range(replicas))):
+        raise SystemExit("not every replica got partitions in time")
     time.sleep(SETTLE_SECONDS)
 
 

@@ -126,30 +126,30 @@ def _crawl(name: str) -> Callable[[Run], None]:
     return act
 
 
+def _come_and_go(run: Run, name: str, seconds: float, *, gently: bool, more: Mapping[str, str] | None = None) -> None:
+    """A second replica of a service comes, works for a while and goes, by SIGTERM or by kill -9."""
+    replica = faults.second_replica(run.live, name, run.live.ports.base + REPLICA_PORT_OFFSET, more)
+    time.sleep(seconds)
+    (replica.terminate if gently else replica.kill)()
+    replica.wait(DRAIN_SECONDS_MAX)
+    run.injected += 1
+    run.recoveries.append(run.watcher.recovered(run.journal, time.time()))
+
+
 def _rebalance(run: Run) -> None:
     """A second replica of each moving service comes, works and goes, gently and by kill -9 in turns."""
     moving = [name for name in SERVICES if name not in ("audit", "query")]
     for number in range(run.count):
         name = moving[number % len(moving)]
-        replica = faults.second_replica(run.live, name, run.live.ports.base + REPLICA_PORT_OFFSET)
-        time.sleep(REBALANCE_SECONDS)
-        (replica.terminate if number % 2 else replica.kill)()
-        replica.wait(DRAIN_SECONDS_MAX)
-        run.injected += 1
-        run.recoveries.append(run.watcher.recovered(run.journal, time.time()))
+        _come_and_go(run, name, REBALANCE_SECONDS, gently=number % 2 == 1)
 
 
 def _wrong_clocks(run: Run) -> None:
     """A second replica of each stage takes half the partitions with a clock an hour off, then is gone."""
     for number in range(run.count):
         name, hours = STAGES[number % len(STAGES)], CLOCK_HOURS[number // len(STAGES) % 2]
-        port, clock = run.live.ports.base + REPLICA_PORT_OFFSET, faults.clock_off_by(hours, run.journal.parent)
-        replica = faults.second_replica(run.live, name, port, clock)
-        time.sleep(CLOCK_SECONDS)
-        (replica.terminate if number % 2 else replica.kill)()
-        replica.wait(DRAIN_SECONDS_MAX)
-        run.injected += 1
-        run.recoveries.append(run.watcher.recovered(run.journal, time.time()))
+        clock = faults.clock_off_by(hours, run.journal.parent)
+        _come_and_go(run, name, CLOCK_SECONDS, gently=number % 2 == 1, more=clock)
 
 
 def _flow(run: Run) -> None:

@@ -23,6 +23,7 @@ HERE: Final = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "benchmarks")]
 
 import psutil  # noqa: E402
+from findings import KINDS, MIB  # noqa: E402
 from journal import read  # noqa: E402
 from measure import machine, percentile, revision  # noqa: E402
 from rich.console import Console  # noqa: E402
@@ -39,7 +40,6 @@ WEIGH_SECONDS: Final = 10.0
 SETTLE_SECONDS: Final = 20.0
 LAST_SECONDS_MAX: Final = 180.0
 SLOPE_TARGET: Final = 0.01
-MIB: Final = 1 << 20
 EXPLANATION: Final = " ".join((
     f"*At first* is after the first {WARM_SHARE:.0%} of the time, in which caches fill.",
     f"*More in an hour* is the slope of a line through what was weighed every {WEIGH_SECONDS:.0f} s after that,",
@@ -86,8 +86,7 @@ class Soaked:
 
     def lines(self) -> list[str]:
         """The tables, as Markdown."""
-        kinds = ("lost", "duplicated", "resurrected", "mixed", "unlogged")
-        counts = ", ".join(f"{kind} {len(self.verdict[kind])}" for kind in kinds)
+        counts = ", ".join(f"{kind} {len(self.verdict[kind])}" for kind in KINDS)
         times = ", ".join(f"p{rank} {percentile(self.latencies, rank):.2f} s" for rank in (50, 95, 99))
         rows = []
         for name in sorted(self.weights.held):

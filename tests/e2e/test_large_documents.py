@@ -1,12 +1,11 @@
 """Documents too large for an event: uploaded, claimed, parsed, answered from, and gone when erased."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
-from support.checker import Checker
+from support.checker import Checker, within
 from support.live import LiveStack
 
 from staithe.cli.local import Who
@@ -44,13 +43,6 @@ def state_of(live: LiveStack, name: str) -> dict[str, object]:
     return state
 
 
-def eventually(condition: Callable[[], bool], seconds: float = SETTLE_SECONDS_MAX) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-
-
 def objects(live: LiveStack) -> set[Path]:
     return {each for each in live.paths.objects.rglob("*") if each.is_file()}
 
@@ -62,11 +54,11 @@ def test_large_document_is_claimed_answered_from_and_erased(live: LiveStack) -> 
     assert "crane" not in str(stored.relative_to(live.paths.objects))
     assert b"Grauholm" not in stored.read_bytes()
     assert stored.stat().st_mode & 0o077 == 0
-    eventually(lambda: state_of(live, "harbour-large-crane")["state"] == "INDEXED")
+    assert within(SETTLE_SECONDS_MAX, lambda: state_of(live, "harbour-large-crane")["state"] == "INDEXED")
     answer = live.cli_json("ask", "How much may the Grauholm crane lift?", "--tenant", "harbour")
     assert "47 tonnes" in answer["text"]
     assert live.cli_json("erase", "harbour-large-crane", "--tenant", "harbour")["erased"]
-    eventually(lambda: stored not in objects(live))
+    assert within(SETTLE_SECONDS_MAX, lambda: stored not in objects(live))
 
 
 def test_event_of_a_large_document_carries_a_claim_and_nothing_of_it(live: LiveStack, checker: Checker) -> None:
@@ -98,7 +90,7 @@ def test_document_over_the_limit_is_refused_at_the_door(live: LiveStack) -> None
 
 def test_large_text_is_told_where_it_stopped(live: LiveStack) -> None:
     assert put(live, "harbour-large-text", b"word " * 200_000, "text/plain").status_code == 202
-    eventually(lambda: state_of(live, "harbour-large-text")["state"] == "DEAD_LETTERED")
+    assert within(SETTLE_SECONDS_MAX, lambda: state_of(live, "harbour-large-text")["state"] == "DEAD_LETTERED")
     assert state_of(live, "harbour-large-text")["reason_codes"] == ["TEXT_TOO_LARGE"]
 
 
@@ -111,5 +103,5 @@ def test_claim_that_a_source_makes_up_becomes_a_dead_letter(live: LiveStack, che
     )  # fmt: skip
     publisher.publish("documents.submitted.v1", forged)
     publisher.close()
-    eventually(lambda: state_of(live, "harbour-large-forged")["state"] == "DEAD_LETTERED")
+    assert within(SETTLE_SECONDS_MAX, lambda: state_of(live, "harbour-large-forged")["state"] == "DEAD_LETTERED")
     assert state_of(live, "harbour-large-forged")["reason_codes"] == ["CLAIM_MISSING"]

@@ -5,7 +5,14 @@ from dataclasses import replace
 from typing import Protocol
 
 from staithe.ingestion.policy import check_submitted, version_of
-from staithe.ingestion.submission import SEALED_OVERHEAD_BYTES_MAX, ClaimedObjects, checked_out, opened, sealed_with
+from staithe.ingestion.submission import (
+    SEALED_OVERHEAD_BYTES_MAX,
+    ClaimedObjects,
+    SizeLimits,
+    checked_out,
+    opened,
+    sealed_with,
+)
 from staithe.kernel.audit_events import AuditAuthor
 from staithe.kernel.clock import Clock
 from staithe.kernel.content import NOTHING_TO_READ, Readable
@@ -17,7 +24,7 @@ from staithe.kernel.limits import DOCUMENT_BYTES_MAX, TEXT_CHARACTERS_MAX
 from staithe.kernel.lineage import LineageAuthor, sha256
 from staithe.kernel.stream.settle import AUDIT_TOPIC, Emit
 from staithe.kernel.telemetry import Headers, traceparent_of
-from staithe.kernel.vocabulary import Operation, TenantId
+from staithe.kernel.vocabulary import Operation
 
 INGESTED_TOPIC = "documents.ingested.v1"
 DOCUMENT_PURPOSE = "document"
@@ -41,14 +48,6 @@ class Parser(Protocol):
 
     def parse(self, content: bytes, declared: str) -> Parsed:
         """The text; raises InvalidEvent with a reason code, or Unavailable when no child is free."""
-        ...
-
-
-class SizeLimits(Protocol):
-    """What each tenant may send."""
-
-    def document_bytes_max(self, tenant_id: TenantId) -> int:
-        """The size of a document."""
         ...
 
 

@@ -12,6 +12,7 @@ from staithe.kernel.crypto.sealing import OVERHEAD_BYTES, Opener, SealContext, S
 from staithe.kernel.errors import Integrity, InvalidEvent
 from staithe.kernel.events import ContentClaim, DocumentSubmitted
 from staithe.kernel.limits import DOCUMENT_BYTES_MAX, NAME_CHARACTERS_MAX
+from staithe.kernel.vocabulary import TenantId
 
 SUBMISSION_PURPOSE: Final = "submission"
 _LENGTH_BYTES: Final = 4
@@ -28,6 +29,14 @@ class ClaimedObjects(Protocol):
 
     def get(self, event: DocumentSubmitted) -> bytes:
         """What the event claims; raises InvalidEvent CLAIM_MISSING or CLAIM_BROKEN, or Unavailable."""
+        ...
+
+
+class SizeLimits(Protocol):
+    """What each tenant may send."""
+
+    def document_bytes_max(self, tenant_id: TenantId) -> int:
+        """The size of a document."""
         ...
 
 

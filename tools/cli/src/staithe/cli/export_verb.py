@@ -9,10 +9,10 @@ import typer
 
 from staithe.audit.export import Format, Wanted, exported
 from staithe.audit.files import LogFiles
-from staithe.audit.notes import VerifierKey
 from staithe.audit.reader import open_reader
 from staithe.cli.console import guarded
 from staithe.cli.local import LocalStack
+from staithe.cli.log_round import read_log_key
 from staithe.kernel.errors import ConfigurationError
 from staithe.kernel.events import document_subject
 from staithe.kernel.vocabulary import document_id, tenant_id
@@ -40,13 +40,7 @@ def export(
     if log is None or key is None:
         paths = LocalStack().paths
         log, key = log or paths.audit_log, key or paths.audit_log_vkey
-    try:
-        verifier = VerifierKey.parse(key.read_text())
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot read the key {key}: {error.strerror}", reason_code="KEY_UNREADABLE"
-        ) from error
-    for line in exported(open_reader(LogFiles(log), verifier), form, wanted):
+    for line in exported(open_reader(LogFiles(log), read_log_key(key)), form, wanted):
         sys.stdout.write(line)
 
 

@@ -1,7 +1,6 @@
 """audit forward: a process of its own that hands the log's events to a SIEM."""
 
 import asyncio
-import signal
 import threading
 from pathlib import Path
 from typing import Annotated, Final
@@ -10,13 +9,13 @@ import typer
 
 from staithe.audit.forward import Forwarder
 from staithe.audit.forward_state import StateFolder
-from staithe.audit.notes import VerifierKey
 from staithe.audit.sinks.choose import Identity, open_sink
 from staithe.cli.console import guarded
+from staithe.cli.log_round import read_log_key, rounds_until_stopped
 from staithe.cli.remote_log import open_log
 from staithe.kernel.clock import SystemClock
-from staithe.kernel.errors import ConfigurationError, Integrity, StaitheError, Unavailable
-from staithe.kernel.health import Health, serve_health
+from staithe.kernel.errors import Integrity, StaitheError, Unavailable
+from staithe.kernel.health import Health
 from staithe.kernel.telemetry import Metrics, configure_logging
 
 SERVICE: Final = "forwarder"
@@ -93,12 +92,7 @@ def forward(
     Each event carries its leaf index (`metadata.sequence`) and its id (`metadata.uid`), by which repeats are known.
     Runs until it is told to stop. A log that changed its past is never forwarded: exit 1.
     """
-    try:
-        log_key = VerifierKey.parse(key.read_text())
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot read the key {key}: {error.strerror}", reason_code="KEY_UNREADABLE"
-        ) from error
+    log_key = read_log_key(key)
     stopping = threading.Event()
     receiver = open_sink(sink, Identity(sink_ca, sink_certificate, sink_private_key, token_file), stopping.wait)
     folder = StateFolder(state, log_key)
@@ -109,29 +103,12 @@ def forward(
         if once:
             forwarder.catch_up()
         else:
-            asyncio.run(_relay(Relay(forwarder), every, health_port, stopping))
+            relay = Relay(forwarder)
+            asyncio.run(
+                rounds_until_stopped(
+                    relay.round, relay.health, every=every, health_port=health_port, stop=stopping.set
+                )
+            )  # fmt: skip
     finally:
         receiver.close()
         folder.close()
-
-
-async def _relay(relay: Relay, every: float, health_port: int | None, stopping: threading.Event) -> None:
-    asked, loop = asyncio.Event(), asyncio.get_running_loop()
-
-    def stop() -> None:
-        stopping.set()
-        asked.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    server = await serve_health(relay.health, "127.0.0.1", health_port) if health_port is not None else None
-    try:
-        while not asked.is_set():
-            await asyncio.to_thread(relay.round)
-            try:
-                await asyncio.wait_for(asked.wait(), every)
-            except TimeoutError:
-                continue
-    finally:
-        if server is not None:
-            await server.cleanup()

@@ -1,21 +1,20 @@
 """audit witness: a small process of its own that keeps the log honest."""
 
 import asyncio
-import signal
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from staithe.audit.notes import VerifierKey
 from staithe.audit.reader import ReadableFiles
 from staithe.audit.witness import Witness
 from staithe.cli.console import EXIT_FAILED, guarded
 from staithe.cli.local import LocalStack
+from staithe.cli.log_round import read_log_key, rounds_until_stopped
 from staithe.cli.remote_log import open_log
 from staithe.kernel.clock import SystemClock
-from staithe.kernel.errors import ConfigurationError, Integrity, StaitheError
-from staithe.kernel.health import Health, serve_health
+from staithe.kernel.errors import Integrity, StaitheError
+from staithe.kernel.health import Health
 from staithe.kernel.telemetry import Metrics, configure_logging
 
 SERVICE: Final = "witness"
@@ -79,31 +78,9 @@ def witness(
     if not log or key is None or state is None:
         paths = LocalStack().paths
         log, key, state = log or str(paths.audit_log), key or paths.audit_log_vkey, state or paths.witness
-    try:
-        log_key = VerifierKey.parse(key.read_text())
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot read the key {key}: {error.strerror}", reason_code="KEY_UNREADABLE"
-        ) from error
+    log_key = read_log_key(key)
     watch = Watch(Witness(state, log_key, name, SystemClock()), open_log(log, ca, certificate, private_key))
     if once:
         raise typer.Exit(0 if watch.look() else EXIT_FAILED)
-    asyncio.run(_watch(watch, every, health_port))
+    asyncio.run(rounds_until_stopped(watch.look, watch.health, every=every, health_port=health_port))
     raise typer.Exit(EXIT_FAILED if watch.alarmed else 0)
-
-
-async def _watch(watch: Watch, every: float, health_port: int | None) -> None:
-    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    server = await serve_health(watch.health, "127.0.0.1", health_port) if health_port is not None else None
-    try:
-        while not stopping.is_set():
-            await asyncio.to_thread(watch.look)
-            try:
-                await asyncio.wait_for(stopping.wait(), every)
-            except TimeoutError:
-                continue
-    finally:
-        if server is not None:
-            await server.cleanup()

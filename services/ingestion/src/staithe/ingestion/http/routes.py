@@ -10,7 +10,7 @@ from aiohttp import web
 from staithe.ingestion.http.request import Bodies, labels_of, submission
 from staithe.ingestion.http.status import status_of
 from staithe.ingestion.policy import check_submitted
-from staithe.ingestion.submission import ClaimedObjects, checked_in, sealed
+from staithe.ingestion.submission import ClaimedObjects, SizeLimits, checked_in, sealed
 from staithe.kernel.clock import Clock
 from staithe.kernel.crypto.sealing import Sealer
 from staithe.kernel.errors import Erased, InvalidEvent
@@ -31,14 +31,6 @@ class Newest(Protocol[EventOf_co]):
     """The newest event of one kind about each document."""
 
     def get(self, tenant_id: TenantId, document_id: DocumentId) -> EventOf_co | None: ...
-
-
-class SizeLimits(Protocol):
-    """What each tenant may send."""
-
-    def document_bytes_max(self, tenant_id: TenantId) -> int:
-        """The size of a document."""
-        ...
 
 
 class WhereDocumentsAre(Protocol):
