@@ -25,6 +25,7 @@ KINDS: Final = {
 PATTERN_KINDS: Final = ("EMAIL", "PHONE", "CARD", "IBAN", "NATIONAL_ID", "IP", "URL")
 """What the targets for patterns speak of."""
 OTHER_KINDS: Final = ("DRIVING_LICENCE", "AGE", "POSTCODE", "DATE", "ADDRESS")
+NAME_KINDS: Final = ("PERSON", "LOCATION", "ORGANIZATION")
 _EDGE: Final = " \t\n\r.,;:()[]<>\"'!?"
 
 
