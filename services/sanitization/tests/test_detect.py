@@ -2,7 +2,6 @@
 
 import itertools
 import time
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -110,7 +109,7 @@ def test_findings_are_in_order_and_do_not_overlap(text: str) -> None:
 @given(st.lists(PIECES, max_size=12).map(" ".join))
 def test_masked_text_holds_no_finding_but_masks(text: str) -> None:
     # Masks without a meaning: the word PHONE would speak for digits beside it.
-    masked = mask(text, [replace(each, entity="X") for each in DETECTOR.find(text)])
+    masked = mask(text, [each._replace(entity="X") for each in DETECTOR.find(text)])
     again = [masked[each.start : each.end] for each in DETECTOR.find(masked)]
     assert all("[X]" in each for each in again), "a second look may only swallow a mask"
 
@@ -151,3 +150,38 @@ def test_too_many_look_alikes_are_refused_rather_than_passed() -> None:
     with pytest.raises(InvalidEvent) as refusal:
         DETECTOR.find(text)
     assert refusal.value.reason_code == "DETECTION_WORK_EXCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("on May 5, 2019 at", "May 5, 2019"), ("am 3. März kam", "3. März"), ("le 5 mars au", "5 mars"),
+        ("the 12th of March came", "12th of March"), ("in Sept. 2019,", "Sept. 2019"), ("Founded in 1977 (by", "1977"),
+        ("a 1996 report", "1996"), ("last TUESDAY night", "TUESDAY"), ("since 2019-05-03", "2019-05-03"),
+        ("by 2019/12/03.", "2019/12/03"),
+    ],
+)  # fmt: skip
+def test_date_in_words_is_found(text: str, date: str) -> None:
+    assert found(text) == [("DATE", date)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["march 10 miles", "10 Decisions", "room 2019", "in 2500", "in 1977th", "Maybe 5", "mon day", "may 5", "US 2019"],
+)
+def test_what_only_looks_like_a_date_in_words_is_left_alone(text: str) -> None:
+    assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "entity", "value"),
+    [
+        ("paid in 2014 4111 1111 1111 1111", "CARD", "4111 1111 1111 1111"),
+        ("from 2001:db8:85a3::8a2e:370:7334", "IP", "2001:db8:85a3::8a2e:370:7334"),
+        ("mail in 1984@example.com", "EMAIL", "1984@example.com"),
+        (", DE 89370-4004 4111111111111111", "CARD", "4111111111111111"),
+        ("Austin, TX 78701-1234", "POSTCODE", "78701-1234"), ("D-20457 Hamburg", "POSTCODE", "D-20457"),
+    ],
+)  # fmt: skip
+def test_a_word_before_a_number_hides_nothing_that_begins_there(text: str, entity: str, value: str) -> None:
+    assert (entity, value) in found(text)

@@ -9,6 +9,7 @@ from staithe.sanitization.detect.keywords import Keywords
 from staithe.sanitization.detect.names import NAME as NAMES
 from staithe.sanitization.detect.names import Names
 from staithe.sanitization.detect.patterns import Patterns
+from staithe.sanitization.detect.places import assembled
 from staithe.sanitization.detect.rules import Rules
 from staithe.sanitization.detect.settle import in_characters, settled
 from staithe.sanitization.detect.work import Work
@@ -42,7 +43,7 @@ class Detector:
         cannot be checked does not pass.
         """
         found = self._by_pattern(text)
-        return _with_gaps_filled(found, self._names.find(text)) if self._names else found
+        return assembled(text, _with_gaps_filled(found, self._names.find(text)) if self._names else found)
 
     def _by_pattern(self, text: str) -> list[Finding]:
         """What patterns and rules find. They read UTF-8: RE2's binding would convert the whole text at each call."""

@@ -6,7 +6,7 @@ Checks are python-stdnum's; a shape is matched against the number without its se
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from typing import cast
@@ -70,6 +70,8 @@ class Identities:
 
     by_topic: Mapping[str, Identity]
     telling: Mapping[int, tuple[Identity, ...]]
+    any_telling: Mapping[int, re.Pattern[str]] = field(default_factory=dict, repr=False)
+    """One expression for all of `telling`, by length: most numbers are none of them, and then one look is enough."""
 
     @classmethod
     def of(cls, kinds: Iterable[Identity]) -> "Identities":
@@ -80,7 +82,15 @@ class Identities:
             by_topic[kind.topic] = kind
             for length in kind.length if kind.written else ():
                 telling[length] += (kind,)
-        return cls(by_topic, dict(telling))
+        any_telling = {
+            length: re.compile("|".join(f"(?:{kind.written})" for kind in of)) for length, of in telling.items()
+        }
+        return cls(by_topic, dict(telling), any_telling)
+
+    def told_by_writing(self, written: str, compact: str) -> tuple[Identity, ...]:
+        """The kinds of a number as long as `compact`, if any of them is written like `written`."""
+        expression = self.any_telling.get(len(compact))
+        return self.telling[len(compact)] if expression is not None and expression.fullmatch(written) else ()
 
 
 def load() -> Identities:

@@ -91,7 +91,7 @@ class Numbers:
         """Adds what the characters are by their writing, or by the words around them."""
         written = self._encoded[start:end].decode(errors="replace")
         compact = written.translate(_NO_SEPARATORS).upper()
-        for kind in self._kinds.telling.get(len(compact), ()):
+        for kind in self._kinds.told_by_writing(written, compact):
             if kind.is_written_so(written) and self._holds(kind, written, compact):
                 self._add(kind.entity, start, end, kind.score)
                 return True

@@ -13,12 +13,14 @@ from stdnum import bitcoin
 from staithe.sanitization.detect import identities, shapes
 from staithe.sanitization.detect.accounts import iban_length
 from staithe.sanitization.detect.context import Context
+from staithe.sanitization.detect.days import WEEKDAY_SCORE, YEAR_SCORE, is_day, number_behind
 from staithe.sanitization.detect.finding import Finding, digest
 from staithe.sanitization.detect.identities import Identities
 from staithe.sanitization.detect.numbers import NAME, Numbers
 from staithe.sanitization.detect.work import Work
 
 _WORD: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_DIGITS: Final = frozenset(b"0123456789")
 _LETTERS: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _DATE: Final = re.compile(
     rb"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d\d))(?:[T ]\d\d:\d\d(?::\d\d)?)?"
@@ -28,6 +30,7 @@ _POSTCODE: Final = re.compile(
     r"|[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z] \d[ABCEGHJ-NPRSTV-Z]\d"
 )
 _ADDRESS: Final = re.compile(rb"(?i)https?://|ftps?://|www\.")
+_ADDRESS_FIRST: Final = frozenset(b"hHfFwW")
 _IP4: Final = re.compile(rb"\d{1,3}(?:\.\d{1,3}){3}")
 _NOBODY: Final = (b"0.0.0.0", b"127.0.0.1", b"255.255.255.255")
 _PRIVATE: Final = re.compile(rb"172\.(?:1[6-9]|2\d|3[01])\.")
@@ -57,11 +60,11 @@ class _Reading:
         self._numbers = Numbers(encoded, context, kinds, work, self._found)
 
     def run(self, scan: Any, inner: Any, number: Any) -> list[Finding]:
-        self._number_at = number
+        self._scan, self._number_at = scan, number
         position, size = 0, len(self._encoded)
         while position < size and (match := scan.search(self._encoded, position)) is not None:
             start, end = match.span()
-            if _ADDRESS.match(self._encoded, start, end):
+            if self._encoded[start] in _ADDRESS_FIRST and _ADDRESS.match(self._encoded, start, end):
                 position = self._address(start, end, inner)
             else:
                 position = self._judge(start, end)
@@ -90,11 +93,27 @@ class _Reading:
             return self._add("EMAIL", start + lead, end, 0.95)
         if b":" in text and b" " not in text and b"T" not in text:
             return end if inside_word else self._net(start, end, text)
-        if first in _LETTERS or text[:2] == b"0x":
+        if first in _LETTERS or first == 44:
+            return self._worded(start, end, text)
+        if text[:2] == b"0x":
             return self._token(start, end, text)
         if text.count(b".") == 2 and b"," in text:
             return self._geo(start, end, text)
         return start + _first_word(text) if inside_word else self._digits(start, end, text)
+
+    def _worded(self, start: int, end: int, text: bytes) -> int:
+        """Settles a candidate that begins with a letter, or with a comma before a state and its postcode."""
+        entity, offset = number_behind(text) if text[-1] in _DIGITS else ("", 0)
+        if entity:
+            number = start + offset
+            # It may be the beginning of something longer, which is then read instead.
+            longer = self._scan.match(self._encoded, number) if offset else None
+            if longer is not None and longer.end() > end:
+                return number
+            return self._add(entity, number, end, YEAR_SCORE if entity == "DATE" else 0.85)
+        if is_day(text):
+            return self._add("DATE", start, end, WEEKDAY_SCORE) if text.isalpha() else self._date(start, end)
+        return self._token(start, end, text)
 
     def _digits(self, start: int, end: int, text: bytes) -> int:
         """Settles a candidate that begins with a digit."""
@@ -105,7 +124,8 @@ class _Reading:
             return end  # the number of an article or a ticket
         if _IP4.fullmatch(text) and (read := self._ip4(start, end, text)):
             return read
-        if _DATE.fullmatch(text) or (text[-5:-4] == b" " and any(each >= 97 for each in text)):
+        in_words = text[-5:-4] == b" " and any(each >= 97 for each in text)
+        if in_words or _DATE.fullmatch(text) or (text[-1] in _LETTERS and is_day(text)):
             return self._date(start, end)
         if text[-3:-1].isalpha() or (text.isalnum() and not text.isdigit()):
             return self._token(start, end, text)

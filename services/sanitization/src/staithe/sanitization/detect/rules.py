@@ -76,11 +76,14 @@ class Rules:
                 match = expression.search(encoded, max(read, start - rule.before), end + rule.after)
             else:
                 match = expression.match(encoded, start, end + rule.after)
-            if match is None or not self._counts(index, match.group(self._values[index])):
+            if match is None:
+                work.spend(1 + rule.after // _READ_BYTES)
+                continue
+            first, last = match.span(self._values[index])
+            if not self._counts(index, encoded[first:last]):
                 work.spend(1 + rule.after // _READ_BYTES)
                 continue
             read_to[index] = match.end()
-            first, last = match.span(self._values[index])
             found.append(Finding(rule.entity, first, last, rule.score, self._detectors[index]))
         return found
 

@@ -1,7 +1,6 @@
 """Settles between findings that meet, and turns bytes into characters. Pure."""
 
 from bisect import bisect_left, bisect_right, insort
-from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -27,8 +26,10 @@ def settled(findings: list[Finding]) -> list[Finding]:
     kept: list[Finding] = []
     for each in sorted(findings, key=lambda one: (_RANK.get(one.entity, len(_RANK)), one.start - one.end, one.start)):
         for start, end in _uncovered(kept, each):
-            if (start, end) == (each.start, each.end) or ENTITIES.get(each.entity) is not Group.ORDINARY:
-                insort(kept, replace(each, start=start, end=end), key=_place)
+            if start == each.start and end == each.end:
+                insort(kept, each, key=_place)
+            elif ENTITIES.get(each.entity) is not Group.ORDINARY:
+                insort(kept, each._replace(start=start, end=end), key=_place)
     return kept
 
 

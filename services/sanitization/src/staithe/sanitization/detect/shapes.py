@@ -8,6 +8,8 @@ from typing import Final
 
 import re2
 
+from staithe.sanitization.detect.days import COUNTRY_POSTCODE, DAY, STATE_POSTCODE, WEEKDAY, YEAR
+
 _MEMORY_BYTES: Final = 64 << 20
 """Room for the automaton's states; without it RE2 falls back to a slower machine."""
 
@@ -42,7 +44,10 @@ _TOKEN: Final = (
 )
 
 _UUID: Final = rb"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"
-_ORDER: Final = (_UUID, _GEO, _EMAIL, _IBAN, _MAC, _IP6, _IP4, _DATE, _CITIZEN, _NUMBER, _TOKEN)
+_ORDER: Final = (
+    _UUID, _GEO, _EMAIL, _IBAN, _MAC, _IP6, _IP4, _DATE, _CITIZEN, _NUMBER, DAY, YEAR, WEEKDAY, STATE_POSTCODE,
+    COUNTRY_POSTCODE, _TOKEN,
+)  # fmt: skip
 
 
 def _compile(pattern: bytes) -> "re2._Regexp":
