@@ -82,7 +82,9 @@ def ingested(
 
 def decide(*, name: str = "", title: str = "", text: str = "") -> SafeDocument:
     labels = DocumentLabels("harbour")
-    return sanitize_document(ENGINE, labels, document_id="leave", name=name, title=title, text=text, signals={})
+    return sanitize_document(
+        ENGINE, labels, document_id="leave", name=name, title=title, text=text, signals={}, content_type="text/plain"
+    )
 
 
 @dataclass

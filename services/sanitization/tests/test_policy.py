@@ -27,6 +27,7 @@ def refusal(text: str) -> str:
 
 
 HEAD = "version: 1\nname: test\n"
+TYPES = HEAD + "entities: []\ncontent_types: "
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,23 @@ HEAD = "version: 1\nname: test\n"
         (HEAD + "entities: [{id: a, id: b, entities: [EMAIL], action: mask}]", "twice"),
         (HEAD + "entities: []\nsignals: [{id: a, signal: X_Y, at_least: 0, action: keep}]", "at_least"),
         (HEAD + "entities: []\nsignals: [{id: a, signal: X_Y, at_least: 1, action: mask}]", "action"),
+        (TYPES + "[{id: a, allow: [], action: block, reason_code: T_N}]", "allow"),
+        (TYPES + "[{id: a, allow: [text/html], action: block}]", "reason_code"),
+        (TYPES + "[{id: a, allow: [text/html], action: keep}]", "action"),
+        (TYPES + "[{id: a, allow: [text/html], action: mask}]", "action"),
+        (TYPES + "[{id: a, action: block, reason_code: T_N}]", "allow"),
+        (TYPES + "[{id: a, allow: text/html, action: block, reason_code: T_N}]", "allow"),
+        (TYPES + "[{id: a, allow: [pdf], action: block, reason_code: T_N}]", "content type"),
+        (TYPES + "[{id: a, allow: [Text/HTML], action: block, reason_code: T_N}]", "content type"),
+        (TYPES + "[{id: a, allow: ['text/html; charset=utf-8'], action: block, reason_code: T_N}]", "content type"),
+        (TYPES + "[{id: a, allow: ['*'], action: block, reason_code: T_N}]", "content type"),
+        (TYPES + "[{id: a, allow: [text/html], deny: [], action: block, reason_code: T_N}]", "deny"),
+        (TYPES + "[{id: a, when: {source: [x]}, allow: [text/html], action: block, reason_code: T_N}]", "when.source"),
+        (
+            TYPES + "[{id: a, allow: [text/html], action: block, reason_code: T_N}, "
+            "{id: a, allow: [text/csv], action: block, reason_code: T_N}]",
+            "id a",
+        ),
     ],
 )
 def test_faulty_policy_is_refused_with_the_place_of_its_fault(text: str, says: str) -> None:
@@ -122,6 +140,44 @@ def test_signal_is_judged_by_the_first_rule_it_reaches() -> None:
     assert verdict_of(ruling.on_signals({"SCORE": 0.5})) is Verdict.QUARANTINE
     assert verdict_of(ruling.on_signals({"SCORE": 0.49})) is Verdict.PASS
     assert verdict_of(ruling.on_signals({})) is Verdict.PASS
+
+
+MAIL = {"id": "mail", "when": {"sources": ["mailbox"]}, "allow": ["message/rfc822"], "action": "block",
+        "reason_code": "NO_MAIL"}  # fmt: skip
+PDF = {"id": "pdf", "allow": ["application/pdf"], "action": "quarantine", "reason_code": "NO_PDF"}
+
+
+@pytest.mark.parametrize(
+    ("source", "content_type", "reasons"),
+    [
+        ("mailbox", "message/rfc822", []), ("mailbox", "application/pdf", ["NO_MAIL"]), ("mailbox", "", ["NO_MAIL"]),
+        ("wiki", "application/pdf", []), ("wiki", "text/html", ["NO_PDF"]), ("", "message/rfc822", ["NO_PDF"]),
+        ("mailbox", "message/rfc822; charset=utf-8", ["NO_MAIL"]), ("wiki", "APPLICATION/PDF", ["NO_PDF"]),
+    ],
+)  # fmt: skip
+def test_first_rule_for_a_source_says_which_types_it_may_bring(
+    source: str, content_type: str, reasons: list[str]
+) -> None:
+    ruling = policy(content_types=[MAIL, PDF]).ruling_for(DocumentLabels("harbour", source=source))
+    assert [each.reason_code for each in ruling.on_content_type(content_type)] == reasons
+
+
+def test_without_a_rule_every_type_passes() -> None:
+    assert policy().ruling_for(OFFICE).on_content_type("text/html") == ()
+    assert policy(content_types=[MAIL]).ruling_for(OFFICE).on_content_type("text/html") == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "signals", "reason"),
+    [
+        ("wiki", {"HIDDEN_CHARACTERS": 200}, "HIDDEN_TEXT"), ("wiki", {"HIDDEN_CHARACTERS": 199}, None),
+        ("wiki", {"FAINT_CHARACTERS": 20}, "FAINT_TEXT"), ("wiki", {"FAINT_CHARACTERS": 19}, None),
+        ("scanner", {"FAINT_CHARACTERS": 9_000}, None), ("scanner", {"HIDDEN_CHARACTERS": 200}, "HIDDEN_TEXT"),
+    ],
+)  # fmt: skip
+def test_standard_policy_holds_what_hides_text(source: str, signals: dict[str, float], reason: str | None) -> None:
+    decisions = load_policy(STANDARD).ruling_for(DocumentLabels("harbour", source=source)).on_signals(signals)
+    assert [each.reason_code for each in decisions if each.reason_code] == ([reason] if reason else [])
 
 
 def test_digest_names_the_meaning_and_not_the_spelling() -> None:

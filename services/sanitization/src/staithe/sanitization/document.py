@@ -56,9 +56,10 @@ class SafeDocument:
 
 def sanitize_document(
     engine: Engine, labels: DocumentLabels, *, document_id: str, name: str, title: str, text: str,
-    signals: Mapping[str, int],
+    signals: Mapping[str, int], content_type: str,
 ) -> SafeDocument:  # fmt: skip
-    """The document made safe; `signals` are the counts that parsing reported, by lower-case name.
+    """The document made safe; `signals` are the counts that parsing reported, by lower-case name, and `content_type`
+    is the type that it recognised.
 
     Raises DetectionFailed and what else the engine raises, and InvalidEvent (TEXT_TOO_LARGE) when stand-ins made the
     text longer than the next stage takes.
@@ -75,4 +76,5 @@ def sanitize_document(
     together[INVISIBLE_SIGNAL] = sum(each.signals[INVISIBLE_SIGNAL] for each in parts.values())
     on_findings = (each.decision for part in parts.values() for each in part.findings)
     ruling = engine.policy.ruling_for(labels)
-    return SafeDocument(parts, together, (*on_findings, *ruling.on_signals(together)))
+    on_whole = (*ruling.on_signals(together), *ruling.on_content_type(content_type))
+    return SafeDocument(parts, together, (*on_findings, *on_whole))

@@ -23,6 +23,7 @@ RULES_MAX: Final = 1_000
 ANY: Final = "*"
 DEFAULT_RULE: Final = "default"
 _NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
+_CONTENT_TYPE: Final = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,126}")
 _RULE_ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
@@ -81,7 +82,14 @@ def _tier(value: object) -> object:
     return Tier.__members__.get(value, value) if isinstance(value, str) else value
 
 
+def _content_type(value: str) -> str:
+    if not _CONTENT_TYPE.fullmatch(value):
+        raise ValueError("is a content type in lower case without parameters, such as text/html")
+    return value
+
+
 Named = Annotated[str, AfterValidator(_named)]
+ContentType = Annotated[str, AfterValidator(_content_type)]
 
 
 class When(_Strict):
@@ -133,6 +141,13 @@ class SignalRule(_Rule):
     action: Literal[Action.KEEP, Action.QUARANTINE, Action.BLOCK]
 
 
+class TypeRule(_Rule):
+    """Which types documents may be of, as ingestion recognised them by their bytes; any other is held."""
+
+    allow: tuple[ContentType, ...] = Field(min_length=1)
+    action: Literal[Action.QUARANTINE, Action.BLOCK]
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What one rule says."""
@@ -152,11 +167,12 @@ class Policy(_Strict):
     name: str = Field(min_length=1, max_length=200)
     entities: tuple[EntityRule, ...] = Field(max_length=RULES_MAX)
     signals: tuple[SignalRule, ...] = Field(default=(), max_length=RULES_MAX)
+    content_types: tuple[TypeRule, ...] = Field(default=(), max_length=RULES_MAX)
 
     @model_validator(mode="after")
     def _every_rule_has_its_own_id(self) -> "Policy":
         seen: set[str] = set()
-        for rule in (*self.entities, *self.signals):
+        for rule in (*self.entities, *self.signals, *self.content_types):
             if rule.id in seen:
                 raise ValueError(f"two rules have the id {rule.id}")
             seen.add(rule.id)
@@ -173,6 +189,7 @@ class Policy(_Strict):
         return Ruling(
             tuple(each for each in self.entities if each.when.holds(labels)),
             tuple(each for each in self.signals if each.when.holds(labels)),
+            tuple(each for each in self.content_types if each.when.holds(labels)),
         )
 
 
@@ -182,6 +199,7 @@ class Ruling:
 
     entities: tuple[EntityRule, ...]
     signals: tuple[SignalRule, ...]
+    content_types: tuple[TypeRule, ...] = ()
 
     def on_finding(self, entity: str, score: float) -> Decision:
         """The first rule that names the entity and asks for no more confidence; to mask when there is none."""
@@ -197,6 +215,13 @@ class Ruling:
             if rule.signal not in decided and signals.get(rule.signal, 0) >= rule.at_least:
                 decided[rule.signal] = Decision(rule.id, rule.action, rule.reason_code)
         return tuple(decided.values())
+
+    def on_content_type(self, content_type: str) -> tuple[Decision, ...]:
+        """What the first rule says of a type that it does not allow; nothing where it does or there is no rule."""
+        if not self.content_types or content_type in self.content_types[0].allow:
+            return ()
+        rule = self.content_types[0]
+        return (Decision(rule.id, rule.action, rule.reason_code),)
 
 
 def verdict_of(decisions: tuple[Decision, ...]) -> Verdict:

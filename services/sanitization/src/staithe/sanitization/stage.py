@@ -112,7 +112,7 @@ class SanitizationStage:
         labels = DocumentLabels(event.tenant_id, event.source, event.access.tier, event.access.classification)
         return sanitize_document(
             self._engine, labels, document_id=event.document_id, name=readable.name, title=readable.title,
-            text=readable.text, signals=event.signals,
+            text=readable.text, signals=event.signals, content_type=event.content_type,
         )  # fmt: skip
 
     def _record(

@@ -15,9 +15,12 @@ from staithe.cli.scan_show import explain_table, explained
 from staithe.cli.scan_verbs import PolicyOption, SourceOption, TenantOption
 from staithe.cli.scanning import STANDARD_POLICY, Scanned, engine_under, labels_of, scanned
 from staithe.cli.stack_verbs import JsonOption
+from staithe.ingestion.parsers.document import SIGNALS
+from staithe.ingestion.parsers.sniff import SUPPORTED
 from staithe.kernel.errors import ConfigurationError, InvalidEvent
 from staithe.kernel.vocabulary import Classification
 from staithe.sanitization.detect import ENTITIES
+from staithe.sanitization.engine import INJECTION_SIGNAL, INVISIBLE_SIGNAL
 from staithe.sanitization.policy import ANY, Policy, When
 from staithe.sanitization.policy_file import load_policy
 
@@ -36,7 +39,7 @@ def check(
     if as_json:
         print_json({"name": checked.name, "policy_sha256": checked.digest.hex(), "warnings": warnings})
         return
-    rules = len(checked.entities) + len(checked.signals)
+    rules = len(checked.entities) + len(checked.signals) + len(checked.content_types)
     out.print(f"[green]✓[/] {file}: {rules} rules, policy_sha256 {checked.digest.hex()}", highlight=False)
     for each in warnings:
         out.print(Text(f"! {each}", style="yellow"))
@@ -65,12 +68,13 @@ def explain(
     if as_json:
         print_json({
             "verdict": document.verdict.value, "reason_codes": list(document.reason_codes), "held_by": rules,
+            "content_type": result.content_type,
             "signals": dict(document.signals), "findings": list(explained(document)),
         })  # fmt: skip
         return
     out.print(explain_table(document))
     signals = ", ".join(f"{name} {value:g}" for name, value in sorted(document.signals.items()) if value)
-    out.print(f"signals: {signals or 'none'}", highlight=False)
+    out.print(f"type: {result.content_type}; signals: {signals or 'none'}", highlight=False)
     why = f" by {', '.join(rules)}: {', '.join(document.reason_codes)}" if rules else ""
     out.print(f"verdict: {document.verdict.value}{why}", highlight=False)
 
@@ -108,12 +112,11 @@ def diff(
 
 
 def _warnings(checked: Policy) -> list[str]:
-    known = ENTITIES.keys()
     warnings = [
         f"rule {rule.id}: no detector of this release finds {entity}"
         for rule in checked.entities
         for entity in rule.entities
-        if entity != ANY and entity not in known
+        if entity != ANY and entity not in ENTITIES
     ]
     for number, rule in enumerate(checked.entities, start=1):
         fits_all = ANY in rule.entities and not rule.min_score and rule.when == When()
@@ -121,6 +124,27 @@ def _warnings(checked: Policy) -> list[str]:
         if fits_all and below:
             warnings.append(f"rule {rule.id} fits everything: the {below} below it never decide")
             break
+    known = {*map(str.upper, SIGNALS), INJECTION_SIGNAL, INVISIBLE_SIGNAL}
+    warnings += [
+        f"rule {rule.id}: no part of this release reports {rule.signal}"
+        for rule in checked.signals
+        if rule.signal not in known
+    ]
+    return warnings + _warnings_of_types(checked)
+
+
+def _warnings_of_types(checked: Policy) -> list[str]:
+    warnings = [
+        f"rule {rule.id}: ingestion of this release reads no {content_type}"
+        for rule in checked.content_types
+        for content_type in rule.allow
+        if content_type not in SUPPORTED
+    ]
+    fits_all = [number for number, rule in enumerate(checked.content_types, start=1) if rule.when == When()]
+    if fits_all and (below := len(checked.content_types) - fits_all[0]):
+        warnings.append(
+            f"rule {checked.content_types[fits_all[0] - 1].id} fits everything: the {below} below it never decide"
+        )
     return warnings
 
 

@@ -30,6 +30,7 @@ class Scanned:
     text: str
     document: SafeDocument | None
     error: str = ""
+    content_type: str = ""
 
 
 def engine_under(policy: Path | None) -> Engine:
@@ -83,8 +84,9 @@ def _scan(engines: Sequence[Engine], parser: ParserProcess, path: Path, labels: 
                 name, parsed.text,
                 sanitize_document(
                     engine, labels, document_id=path.stem, name=path.name, title=parsed.title or "", text=parsed.text,
-                    signals=parsed.signals,
+                    signals=parsed.signals, content_type=parsed.content_type,
                 ),
+                content_type=parsed.content_type,
             )
             for engine in engines
         )  # fmt: skip

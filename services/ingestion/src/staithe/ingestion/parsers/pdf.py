@@ -1,7 +1,7 @@
 """PDF to text with PDFium. Encrypted files are refused; scripts and attachments are counted, never run or opened.
 
-Text drawn in white, in no size, or in the invisible mode stays in the text, for scanned pages carry their recognised
-text exactly so; its amount is reported as `faint_characters` and weighs in the sanitizer's score.
+Text drawn in white, in no size, beside the page or in the invisible mode stays in the text, for scanned pages carry
+their recognised text exactly so; its amount is reported as `faint_characters`, and the sanitization policy judges it.
 """
 
 import ctypes
@@ -79,14 +79,16 @@ def _title(document: Any) -> str | None:
 
 def _faint_characters(page: Any, text_page: Any) -> int:
     objects = page.get_objects(filter=[raw.FPDF_PAGEOBJ_TEXT], max_depth=2)
+    seen = page.get_bbox()
     return sum(
         _length(text_object, text_page)
         for text_object in itertools.islice(objects, PDF_PAGE_OBJECTS_MAX)
-        if _is_faint(text_object.raw)
+        if _is_faint(text_object.raw, seen)
     )
 
 
-def _is_faint(text_object: Any) -> bool:
+def _is_faint(text_object: Any, seen: tuple[float, float, float, float]) -> bool:
+    """Whether no reader sees the text; `seen` is the page's visible part: left, bottom, right, top."""
     if raw.FPDFTextObj_GetTextRenderMode(text_object) in {
         raw.FPDF_TEXTRENDERMODE_INVISIBLE,
         raw.FPDF_TEXTRENDERMODE_CLIP,
@@ -95,7 +97,8 @@ def _is_faint(text_object: Any) -> bool:
     left, bottom, right, top = (ctypes.c_float() for _ in range(4))
     if raw.FPDFPageObj_GetBounds(text_object, left, bottom, right, top):
         sides = (abs(right.value - left.value), abs(top.value - bottom.value))
-        if max(sides) < _POINTS_READABLE_MIN:
+        beside = left.value > seen[2] or right.value < seen[0] or bottom.value > seen[3] or top.value < seen[1]
+        if beside or max(sides) < _POINTS_READABLE_MIN:
             return True
     size = ctypes.c_float()
     if raw.FPDFTextObj_GetFontSize(text_object, size) and _drawn_size(text_object, size.value) < _POINTS_READABLE_MIN:
