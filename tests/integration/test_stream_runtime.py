@@ -7,17 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 from support.checker import within
 from support.live import LiveStack
-from support.streams import ANSWER_SECONDS, RANDOM, Bench, events, streams
+from support.streams import RANDOM, Bench, events, streams
 
-from staithe.kernel.events import DeadLettered, DocumentCurrent
-from staithe.kernel.stream.table import CurrentTable
+from staithe.kernel.events import DeadLettered
 from staithe.kernel.stream.tail import Tail
-from staithe.kernel.vocabulary import Access, Classification, DocumentId, TenantId, Tier
-from staithe.stack.identities import OPERATOR
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -125,48 +120,12 @@ def test_stop_in_an_outage_is_quick_and_loses_nothing(bench: Bench) -> None:
     assert Counter(bench.moved()) == Counter(each.event_id for each in sent)
 
 
-def transaction(bench: Bench, topic: str, values: list[tuple[bytes, bytes]], *, commit: bool) -> None:
-    """One whole transaction whose records reach the log, then committed or aborted."""
-    producer = Producer(bench.access.config(transactional_id=f"test-{topic}-{RANDOM.random()}"))
-    producer.init_transactions(ANSWER_SECONDS)
-    producer.begin_transaction()
-    for key, value in values:
-        producer.produce(topic, value, key)
-    assert producer.flush(ANSWER_SECONDS) == 0
-    if commit:
-        producer.commit_transaction(ANSWER_SECONDS)
-    else:
-        producer.abort_transaction(ANSWER_SECONDS)
-
-
-def uncommitted_keys(bench: Bench, topic: str, partitions: int = 3) -> list[bytes]:
-    """The control: what a reader without read_committed sees."""
-    consumer = Consumer(
-        bench.access.config(
-            group_id=OPERATOR, isolation_level="read_uncommitted", enable_partition_eof=True, enable_auto_commit=False
-        )
-    )
-    consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in range(partitions)])
-    keys: list[bytes] = []
-    ended: set[int | None] = set()
-    while len(ended) < partitions:
-        message = consumer.poll(ANSWER_SECONDS)
-        assert message is not None
-        error = message.error()
-        if error is not None and error.code() == KafkaError._PARTITION_EOF:
-            ended.add(message.partition())
-        elif error is None:
-            keys.append(message.key() or b"")
-    consumer.close()
-    return keys
-
-
 def test_faust_consumer_never_sees_an_aborted_transaction(bench: Bench) -> None:
     topic, batches = bench.given["input"], [events(5) for _ in range(4)]
     for number, batch in enumerate(batches):
         values = [(each.key, bench.codec.encode(topic, each)) for each in batch]
-        transaction(bench, topic, values, commit=number % 2 == 1)
-    assert len(uncommitted_keys(bench, topic)) == 20
+        bench.transaction(topic, values, commit=number % 2 == 1)
+    assert len(bench.uncommitted_keys(topic)) == 20
     follower = bench.run("follow", "follow.log")
     committed = {each.event_id for batch in batches[1::2] for each in batch}
 
@@ -180,38 +139,3 @@ def test_faust_consumer_never_sees_an_aborted_transaction(bench: Bench) -> None:
     finally:
         follower.terminate()
         follower.wait(20)
-
-
-def current(number: int, version: int) -> DocumentCurrent:
-    return DocumentCurrent(
-        tenant_id=TenantId("harbour"), document_id=DocumentId(f"d{number}"), document_version=version,
-        access=Access(Tier.OFFICE, (), Classification.INTERNAL), residency="eu", content_sha256=bytes(32), erased=False,
-        chunk_count=1, occurred_at=version,
-    )  # fmt: skip
-
-
-@pytest.fixture
-def table(bench: Bench) -> Iterator[CurrentTable]:
-    topic = f"{bench.given['service']}.current.v1"
-    table = CurrentTable(bench.access, bench.codec, topic=topic, logger=structlog.get_logger())
-    table.start()
-    yield table
-    table.stop()
-
-
-def test_table_never_shows_an_aborted_transaction_and_catches_up_with_every_commit(
-    bench: Bench, table: CurrentTable
-) -> None:
-    topic = f"{bench.given['service']}.current.v1"
-    for version in range(1, 16):
-        commit = version % 3 != 0
-        wave = [current(number, version) for number in range(4)]
-        transaction(bench, topic, [(each.key, bench.codec.encode(topic, each)) for each in wave], commit=commit)
-        table.catch_up()
-        wanted = version if commit else version - 1
-        shown = [table.get(each.tenant_id, each.document_id) for each in wave]
-        assert [each.document_version if each else None for each in shown] == [wanted] * 4
-    assert len(uncommitted_keys(bench, topic)) == 60
-    assert table.caught_up()
-    assert len(table) == 4
-    assert table.fatal is None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from staithe.kernel.codec import load_event_schemas
@@ -71,6 +71,41 @@ class Bench:
             return events
         finally:
             tail.close()
+
+    def transaction(self, topic: str, values: list[tuple[bytes, bytes]], *, commit: bool) -> None:
+        """One whole transaction whose records reach the log, then committed or aborted."""
+        producer = Producer(self.access.config(transactional_id=f"test-{topic}-{RANDOM.random()}"))
+        producer.init_transactions(ANSWER_SECONDS)
+        producer.begin_transaction()
+        for key, value in values:
+            producer.produce(topic, value, key)
+        assert producer.flush(ANSWER_SECONDS) == 0
+        if commit:
+            producer.commit_transaction(ANSWER_SECONDS)
+        else:
+            producer.abort_transaction(ANSWER_SECONDS)
+
+    def uncommitted_keys(self, topic: str, partitions: int = 3) -> list[bytes]:
+        """The control: what a reader without read_committed sees."""
+        consumer = Consumer(
+            self.access.config(
+                group_id=OPERATOR, isolation_level="read_uncommitted", enable_partition_eof=True,
+                enable_auto_commit=False,
+            )
+        )  # fmt: skip
+        consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in range(partitions)])
+        keys: list[bytes] = []
+        ended: set[int | None] = set()
+        while len(ended) < partitions:
+            message = consumer.poll(ANSWER_SECONDS)
+            assert message is not None
+            error = message.error()
+            if error is not None and error.code() == KafkaError._PARTITION_EOF:
+                ended.add(message.partition())
+            elif error is None:
+                keys.append(message.key() or b"")
+        consumer.close()
+        return keys
 
     def moved(self) -> list[str]:
         return [each.event_id for each in self.read(self.given["output"]) if isinstance(each, AuditEvent)]

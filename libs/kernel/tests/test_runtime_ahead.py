@@ -1,5 +1,6 @@
 """The next batch may be worked on while one is committed; nothing is skipped then, and nothing committed too early."""
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,12 +8,14 @@ import pytest
 from confluent_kafka import TopicPartition
 from kernel_samples import FakeClock, FakeLogger
 
+from staithe.kernel.errors import Unavailable
 from staithe.kernel.stream.record import Record
 from staithe.kernel.stream.runtime import StreamConfig, StreamRuntime
 from staithe.kernel.stream.settle import Settlement
 from staithe.kernel.telemetry import Metrics
 
 TOPIC = "documents.sanitized.v1"
+GATE_SECONDS_MAX = 5.0
 
 
 class FakeMessage:
@@ -87,11 +90,14 @@ class FakeSettler:
 
     def __init__(self) -> None:
         self.begun, self.durable = list[tuple[int, int]](), list[tuple[int, int]]()
+        self.gate = threading.Event()
+        self.gate.set()
 
     def prepare(self, _: Sequence[Record]) -> None:
         pass
 
     def settle(self, record: Record) -> Settlement:
+        assert self.gate.wait(GATE_SECONDS_MAX), "nothing opened the gate"
         self.begun.append((record.partition, record.offset))
         return Settlement(record, (), "")
 
@@ -152,6 +158,32 @@ def test_next_batch_is_under_way_while_one_is_committed() -> None:
     assert [each[TOPIC, 0] for each in bench.producer.ends] == [7, 8]
     assert bench.settler.durable == [(0, 5), (0, 6), (1, 3), (0, 7), (1, 4)]
     assert bench.runtime._under_way == []
+
+
+def test_next_batch_is_fetched_while_one_is_worked_on() -> None:
+    bench = Bench()
+    bench.settler.gate.clear()
+    bench.consumer.on_poll = [lambda: None, bench.settler.gate.set]
+    bench.turn()
+    assert [each[TOPIC, 0] for each in bench.producer.ends] == [7]
+
+
+def test_next_batch_that_cannot_be_worked_on_yet_has_everything_under_way_read_again() -> None:
+    bench = Bench()
+
+    def not_yet() -> None:
+        raise Unavailable("the table is behind", reason_code="TABLE_BEHIND")
+
+    def gain_another() -> None:
+        bench.gain(2)
+        bench.runtime._on_assigned = not_yet
+        bench.runtime._stopping.set()  # or the pause before the next try would be slept
+
+    bench.consumer.on_poll = [lambda: None, gain_another]
+    bench.turn()
+    assert not bench.producer.ends
+    assert dict(bench.consumer.sought) == {0: 5, 1: 3}
+    assert bench.idle()
 
 
 def test_stage_that_keeps_state_gets_its_next_batch_after_the_commit() -> None:

@@ -1,6 +1,7 @@
 """How every client connects to Kafka: SCRAM-SHA-512 over TLS 1.3, one principal per service."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -80,6 +81,14 @@ class DenialWatch:
         """Raise AccessDenied if the broker has refused us."""
         if self._denial is not None:
             raise self._denial
+
+
+def static_member(slot: str, topics: Sequence[str]) -> str:
+    """The static name of a group member (KIP-345), new when its topics change.
+
+    A broker hands a member that comes back under its name the assignment it had, whatever it subscribes to now.
+    """
+    return f"{slot}-{hashlib.sha256(','.join(topics).encode()).hexdigest()[:8]}"
 
 
 def is_lost_connection(error: KafkaError) -> bool:

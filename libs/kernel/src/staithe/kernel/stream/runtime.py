@@ -6,7 +6,6 @@ are (Kafka transactions, KIP-98 and KIP-447). Effects outside Kafka are the stag
 A fatal error ends the stream and with it the process: whoever supervises it starts it again, from what is committed.
 """
 
-import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -19,7 +18,7 @@ from staithe.kernel.clock import Clock
 from staithe.kernel.errors import Integrity, StaitheError, Unavailable
 from staithe.kernel.limits import BATCH_RECORDS_MAX, BATCH_WAIT_SECONDS
 from staithe.kernel.stream.batch import Batch, Place
-from staithe.kernel.stream.client import DenialWatch, KafkaAccess, arrived, record_of, wrap
+from staithe.kernel.stream.client import DenialWatch, KafkaAccess, arrived, record_of, static_member, wrap
 from staithe.kernel.stream.pace import BATCH_SECONDS_TARGET, Pace
 from staithe.kernel.stream.record import Record
 from staithe.kernel.stream.settle import Settlement, Settler, Stopping
@@ -39,8 +38,9 @@ FETCH_BYTES_MAX: Final = 16 * 1024 * 1024
 class StreamConfig:
     """What a stream reads, as whom, and how many records at once.
 
-    `ahead`: the next batch is worked on while one is committed. Only for a stage that keeps nothing from one record to
-    the next, since a batch that cannot be committed is read again after the next one has begun.
+    `ahead`: the next batch waits for the stage while one is worked on, and is worked on while that one is committed.
+    Only for a stage that keeps nothing from one record to the next, since a batch that cannot be committed is read
+    again after the next one has begun.
     """
 
     service: str
@@ -129,7 +129,7 @@ class StreamRuntime:
         consumer = Consumer(
             self._access.config(
                 hears=self._denial, group_id=self._config.service, enable_auto_commit=False,
-                group_instance_id=_instance(slot, self._config.topics),
+                group_instance_id=static_member(slot, self._config.topics),
                 auto_offset_reset="earliest", isolation_level="read_committed",
                 partition_assignment_strategy="cooperative-sticky", session_timeout_ms=SESSION_TIMEOUT_MS,
                 heartbeat_interval_ms=2000, queued_max_messages_kbytes=FETCH_BYTES_MAX // 1024,
@@ -192,9 +192,10 @@ class StreamRuntime:
     def _move(self, consumer: Consumer, producer: TransactionalProducer) -> None:
         """Finish the oldest batch under way and commit it, or have all that is under way read again."""
         batch = self._under_way[0]
-        settlements = self._settle(consumer, batch)
-        if settlements is not None and self._config.ahead and not self._stopping.is_set():
-            self._begin(consumer, 0)
+        self._look_ahead(consumer)
+        settlements = self._settle(consumer, batch) if batch in self._under_way else None
+        if settlements is not None:
+            self._look_ahead(consumer)
         # Stopping, or part of the batch was meanwhile another member's, or what came after it cannot be worked on yet.
         if settlements is None or batch not in self._under_way or batch.spoilt():
             self._abandon(consumer)
@@ -206,6 +207,11 @@ class StreamRuntime:
         self._under_way.remove(batch)
         self._settler.committed(settlements)
         self._measure(consumer, batch)
+
+    def _look_ahead(self, consumer: Consumer) -> None:
+        """Have the next batch fetched and prepared before the stage is free for it, so that it never waits for that."""
+        if self._config.ahead and len(self._under_way) == 1 and not self._stopping.is_set():
+            self._begin(consumer, 0)
 
     def _abandon(self, consumer: Consumer) -> None:
         """Read again all that is under way, from the oldest batch on: seek each partition that stayed ours to it.
@@ -285,11 +291,3 @@ class StreamRuntime:
                 lags[each.topic] += max(0, end - each.offset)
         for topic, lag in lags.items():
             self._metrics.lag_records.labels(topic=topic).set(lag)
-
-
-def _instance(slot: str, topics: Sequence[str]) -> str:
-    """The static name of a group member, new when its topics change.
-
-    A broker hands a member that comes back under its name the assignment it had, whatever it subscribes to now.
-    """
-    return f"{slot}-{hashlib.sha256(','.join(topics).encode()).hexdigest()[:8]}"
