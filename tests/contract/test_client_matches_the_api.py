@@ -11,7 +11,8 @@ PAIRS: dict[str, type[BaseModel]] = {
     "AnswerResponse": models.Answer, "AnswerCitation": models.Citation, "AnswerSentence": models.Sentence,
     "Span": models.Span, "SearchResponse": models.Found, "SearchResult": models.Result,
     "DocumentResponse": models.Document, "SentenceEvent": models.SentenceTold, "ErasureResponse": models.Erasing,
-    "ErasureReceipt": models.ErasureReceipt,
+    "ErasureReceipt": models.ErasureReceipt, "Explanation": models.Explanation,
+    "ExplainedChunk": models.ExplainedChunk,
 }  # fmt: skip
 OWN = {"body"}
 """What the client adds: the answer's bytes."""

@@ -58,8 +58,9 @@ DOCUMENT: dict[str, Any] = IDENTITY | {
     "residency": "eu", "content_sha256": b"c" * 32, "lineage": (STEP,),
 }  # fmt: skip
 CHUNK = Chunk(
-    ordinal=0, span_start=0, span_end=4, text_sha256=b"t" * 32, sealed_text=b"sealed", embedding=b"\0\0\x80\x3f"
-)
+    ordinal=0, span_start=0, span_end=4, text_sha256=b"t" * 32, sealed_text=b"sealed", embedding=b"\0\0\x80\x3f",
+    terms=b"\x01\0\0\0\0\0\x80\x3f",
+)  # fmt: skip
 
 EXAMPLES: dict[str, Event] = {
     "documents/submitted.v1": DocumentSubmitted(

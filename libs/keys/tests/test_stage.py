@@ -224,3 +224,41 @@ def test_secret_destroyed_while_it_is_rewrapped_stays_destroyed(room: KeyRoom) -
     assert row is not None
     room._store.rewrap([row])
     assert opens(room, key, version(5)) == "DOCUMENT_ERASED"
+
+
+def test_term_key_is_the_tenants_own_and_stays_the_same(room: KeyRoom, tmp_path: Path) -> None:
+    key = room.term_key("harbour").term_key
+    assert key is not None
+    assert len(bytes.fromhex(key)) == 32
+    assert room.term_key("harbour").term_key == key
+    assert room.term_key("millrace").term_key not in (key, None)
+    assert make_room(tmp_path).term_key("harbour").term_key == key
+
+
+def test_term_key_survives_the_rotation_of_the_tenants_key(room: KeyRoom) -> None:
+    key = room.term_key("harbour")
+    room.begin_rotation("harbour")
+    wrapped = room.rewrap_some("harbour")
+    room.end_rotation("harbour", wrapped)
+    assert wrapped == 1
+    assert room.term_key("harbour") == key
+
+
+def test_stranger_has_no_term_key(room: KeyRoom) -> None:
+    assert room.term_key("stranger").term_key is None
+    assert room.term_key("stranger").refused == "TENANT_UNKNOWN"
+
+
+def test_term_key_is_no_documents_key(room: KeyRoom) -> None:
+    """No version of any document, however it is named, is sealed under the tenant's terms secret or gives it away."""
+    key = room.term_key("harbour").term_key
+    others = [version(), version(0), version(document="terms"), version(0, document="terms")]
+    answers = room.public_keys("terms", others)
+    privates = {opens(room, answer, of, "terms") for answer, of in zip(answers, others, strict=True)}
+    assert key not in privates
+
+
+def test_erasures_leave_the_term_key(room: KeyRoom) -> None:
+    key = room.term_key("harbour")
+    room.shred(version(9))
+    assert room.term_key("harbour") == key

@@ -16,7 +16,8 @@ from staithe.vectors.store import connection as connection_room
 from staithe.vectors.store import limits, schema
 from staithe.vectors.store.connection import MilvusAddress, MilvusConnection, MilvusTls
 from staithe.vectors.store.filters import Equals, Field, render
-from staithe.vectors.store.milvus import Deletion, MilvusIndexReader, MilvusIndexWriter
+from staithe.vectors.store.milvus import Deletion, MilvusIndexWriter
+from staithe.vectors.store.reader import MilvusIndexReader
 from staithe.vectors.store.rows import ChunkRow
 
 DIGEST = bytes(range(32))
@@ -33,6 +34,11 @@ class FakeClient:
         self.flushes = self.compactions = 0
         self.found: list[dict[str, Any]] = []
         self.stored_short = 0
+        self.columns = ["chunk_id", "terms"]
+        self.searches: list[dict[str, Any]] = []
+
+    def describe_collection(self, _name: str, **_: object) -> dict[str, Any]:
+        return {"fields": [{"name": name} for name in self.columns]}
 
     def upsert(self, _name: str, rows: list[dict[str, Any]], **_: object) -> dict[str, int]:
         self.upserts.append(rows)
@@ -48,7 +54,8 @@ class FakeClient:
         self.compactions += 1
         return 1
 
-    def search(self, *_: object, **__: object) -> list[list[dict[str, Any]]]:
+    def search(self, *_: object, **asked: object) -> list[list[dict[str, Any]]]:
+        self.searches.append(asked)
         return [self.found]
 
     def query(self, *_: object, **__: object) -> list[dict[str, Any]]:
@@ -117,6 +124,7 @@ def row(ordinal: int = 0, **changes: object) -> ChunkRow:
         {"access": Access(Tier.OFFICE, ("",), Classification.PUBLIC)},
         {"access": Access(Tier.OFFICE, tuple(f"g{n}" for n in range(33)), Classification.PUBLIC)},
         {"embedding": np.ones(383, dtype=np.float32)},
+        {"terms": dict.fromkeys(range(1, 1026), 1.0)},
         {"embedding": np.ones(384, dtype=np.float64)},
         {"embedding": np.zeros(384, dtype=np.float32)},
         {"embedding": np.full(384, np.nan, dtype=np.float32)},
@@ -131,7 +139,7 @@ def test_a_row_that_cannot_be_stored_without_loss_is_refused_before_anything_is_
 
 
 def test_a_largest_row_fits_its_column() -> None:
-    columns = schema.to_columns(row(sealed_text=bytes(limits.SEALED_TEXT_BYTES_MAX)))
+    columns = schema.to_columns(row(sealed_text=bytes(limits.SEALED_TEXT_BYTES_MAX)), with_terms=False)
     assert len(columns["sealed_text"]) <= limits.VARCHAR_BYTES_MAX
     assert set(columns) == set(schema.COLUMNS)
 
@@ -139,13 +147,13 @@ def test_a_largest_row_fits_its_column() -> None:
 @pytest.mark.parametrize("groups", [(), ("mill",), tuple(f"g{n:02}" for n in range(32))])
 def test_groups_survive_the_columns(groups: tuple[str, ...]) -> None:
     access = Access(Tier.ANALYTICS, groups, Classification.PUBLIC)
-    assert schema.from_columns(schema.to_columns(row(access=access)))["access"] == access
+    assert schema.from_columns(schema.to_columns(row(access=access), with_terms=False))["access"] == access
 
 
 @pytest.mark.parametrize("change", [{"tier": 9}, {"sealed_text": "*"}, {"text_sha256": "xy"}, {"ordinal": None}])
 def test_a_row_we_never_wrote_stops_the_reader(change: dict[str, Any]) -> None:
     with pytest.raises(Integrity):
-        schema.from_columns(schema.to_columns(row()) | change)
+        schema.from_columns(schema.to_columns(row(), with_terms=True) | change)
 
 
 def test_rows_are_sent_in_bounded_requests_in_order() -> None:
@@ -232,15 +240,80 @@ def test_a_search_for_too_many_or_no_hits_is_refused(limit: int) -> None:
 def test_hits_come_nearest_first() -> None:
     connection = FakeConnection()
     connection.client.found = [
-        {"entity": schema.to_columns(row(n)), "distance": score} for n, score in enumerate([0.2, 0.9, 0.5])
+        {"entity": schema.to_columns(row(n), with_terms=True), "distance": score}
+        for n, score in enumerate([0.2, 0.9, 0.5])
     ]
     hits = MilvusIndexReader(connection, DIGEST).search(row().embedding, EVERYTHING, 3)
     assert [hit.score for hit in hits] == [0.9, 0.5, 0.2]
 
 
+def found_by_words(connection: FakeConnection, *scores: float) -> None:
+    connection.client.found = [
+        {"entity": schema.to_columns(row(n), with_terms=True), "distance": score} for n, score in enumerate(scores)
+    ]
+
+
+def test_hits_by_words_come_with_both_scores_most_in_common_first() -> None:
+    connection = FakeConnection()
+    found_by_words(connection, 1.5, 4.0, 0.0)
+    hits = MilvusIndexReader(connection, DIGEST).search_terms({7: 1.0}, 3 * row().embedding, EVERYTHING, 3)
+    assert [(hit.terms_score, pytest.approx(1.0)) for hit in hits] == [(4.0, hits[0].score), (1.5, hits[1].score)]
+    assert connection.client.searches[0]["anns_field"] == "terms"
+
+
+@pytest.mark.parametrize(("columns", "terms"), [(["chunk_id"], {7: 1.0}), (["chunk_id", "terms"], {})])
+def test_search_by_words_without_words_or_their_index_is_refused(columns: list[str], terms: dict[int, float]) -> None:
+    connection = FakeConnection()
+    connection.client.columns = columns
+    with pytest.raises(InvalidEvent, match="TERMS_MISSING"):
+        MilvusIndexReader(connection, DIGEST).search_terms(terms, row().embedding, EVERYTHING, 3)
+    assert connection.client.searches == []
+
+
+@pytest.mark.parametrize("stored", [np.zeros(384, np.float32), np.ones(3, np.float32)])
+def test_row_by_words_with_a_vector_we_never_wrote_is_refused(stored: Any) -> None:
+    connection = FakeConnection()
+    found_by_words(connection, 1.0)
+    connection.client.found[0]["entity"]["embedding"] = stored
+    with pytest.raises(Integrity, match="ROW_MALFORMED"):
+        MilvusIndexReader(connection, DIGEST).search_terms({7: 1.0}, row().embedding, EVERYTHING, 3)
+
+
+@pytest.mark.parametrize(("columns", "written"), [(["chunk_id"], None), (["chunk_id", "terms"], {7: 1.0, 9: 2.0})])
+def test_terms_are_written_where_the_collection_has_them(columns: list[str], written: Any) -> None:
+    connection = FakeConnection()
+    connection.client.columns = columns
+    MilvusIndexWriter(connection, DIGEST).upsert([row(terms={7: 1.0, 9: 2.0})])
+    assert connection.client.upserts[0][0].get("terms") == written
+
+
+def test_row_without_words_is_still_a_row() -> None:
+    connection = FakeConnection()
+    MilvusIndexWriter(connection, DIGEST).upsert([row()])
+    assert list(connection.client.upserts[0][0]["terms"]) == [0]
+
+
+@pytest.mark.parametrize(
+    ("version", "sparse"),
+    [
+        ("milvus_lite-3.2.2", True), ("v2.3.5", False), ("2.4.0", True), ("v2.6.1-dev", True), ("3.0.0", True),
+        ("v1.9", False), ("", False), ("unknown", False),
+    ],
+)  # fmt: skip
+def test_only_a_server_that_searches_sparse_vectors_gets_them(
+    version: str, sparse: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Server:
+        def get_server_version(self, **_: object) -> str:
+            return version
+
+    monkeypatch.setattr(connection_room, "_connect", lambda _: Server())
+    assert MilvusConnection(MilvusAddress("http://127.0.0.1:1")).has_sparse is sparse
+
+
 def test_a_document_with_a_gap_is_not_served() -> None:
     connection = FakeConnection()
-    connection.client.found = [{"entity": schema.to_columns(row(n))} for n in (0, 2)]
+    connection.client.found = [{"entity": schema.to_columns(row(n), with_terms=False)} for n in (0, 2)]
     with pytest.raises(Integrity, match="DOCUMENT_INCOMPLETE"):
         MilvusIndexReader(connection, DIGEST).fetch_document_chunks(TENANT, DocumentId("handbook"), 1)
 

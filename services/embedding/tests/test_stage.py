@@ -19,6 +19,7 @@ from staithe.kernel.provenance import CHUNKS_LISTED_MAX, spell_chunks
 from staithe.kernel.stream.settle import AUDIT_TOPIC
 from staithe.kernel.vocabulary import Access, Classification, DocumentId, Operation, TenantId, Tier
 from staithe.vectors.chunks import Chunk as TextChunk
+from staithe.vectors.terms import blind, chunk_weights, unpack
 
 NOW_MS = 1_790_000_000_000
 STAGES = ("ingestion", "sanitization")
@@ -62,6 +63,18 @@ class FakeEncoder:
         return np.array([len(text), 1, 0], np.float64).astype(np.float32)
 
 
+class FakeTermKeys:
+    """One key a tenant, or a failure."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+
+    def key(self, tenant_id: TenantId) -> bytes:
+        if self.failure:
+            raise self.failure
+        return sha256(tenant_id.encode())
+
+
 class FakeEncoderOfMany(FakeEncoder):
     """More chunks than one audit event can list, whatever the text."""
 
@@ -86,11 +99,13 @@ def sanitized(**changes: Any) -> DocumentSanitized:
     return replace(event, lineage=lineage)
 
 
-def stage(encoder: FakeEncoder | None = None, seals: Sequence[str] = ("harbour",)) -> EmbeddingStage:
+def stage(
+    encoder: FakeEncoder | None = None, seals: Sequence[str] = ("harbour",), keys: FakeTermKeys | None = None
+) -> EmbeddingStage:
     return EmbeddingStage(
         encoder or FakeEncoder(), opener=KeyringOpener({"sanitized": {"harbour": OWN_KEY}}),
         sealer=KeyringSealer({"chunk": dict.fromkeys(seals, public_key_of(PRIVATE))}),
-        verifier=LineageVerifier(expected=STAGES, keys=KEYS), clock=FakeClock(),
+        term_keys=keys or FakeTermKeys(), verifier=LineageVerifier(expected=STAGES, keys=KEYS), clock=FakeClock(),
         author=LineageAuthor(service="embedding", code_version="embedding/1", signer=SIGNERS["embedding"]),
     )  # fmt: skip
 
@@ -105,6 +120,19 @@ def refused(event: Event) -> str:
     with pytest.raises(InvalidEvent) as refusal:
         stage()(event, ())
     return refusal.value.reason_code
+
+
+def test_every_chunk_has_its_words_as_keyed_hashes() -> None:
+    one, two = embedded(sanitized()).chunks
+    expected = [blind(chunk_weights("Leave", text), sha256(b"harbour")) for text in ("first line", "second")]
+    assert [unpack(each.terms or b"") for each in (one, two)] == [pytest.approx(each) for each in expected]
+    assert b"first" not in (one.terms or b"")
+
+
+def test_without_the_tenants_term_key_nothing_is_embedded() -> None:
+    failure = Unavailable("the key service does not answer", reason_code="KEYS_UNAVAILABLE")
+    with pytest.raises(Unavailable):
+        stage(keys=FakeTermKeys(failure))(sanitized(), ())
 
 
 def test_every_chunk_is_sealed_under_its_own_part() -> None:

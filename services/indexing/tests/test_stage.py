@@ -263,3 +263,13 @@ def test_version_without_lineage_or_with_other_chunks_is_refused() -> None:
     assert refused(FakeWorld(), replace(embedded(), lineage=())) == "LINEAGE_STAGES"
     assert refused(FakeWorld(), replace(embedded(), chunks=(chunk(0),))) == "LINEAGE_CONTENT"
     assert refused(FakeWorld(), replace(embedded(), chunks=(chunk(0, span_start=-1),))) == "LINEAGE_CONTENT"
+
+
+def test_words_go_into_the_row_and_a_chunk_without_them_has_none() -> None:
+    world = FakeWorld()
+    stage(world)(embedded(chunks=(chunk(0, terms=b"\7\0\0\0\0\0\x80\x3f"), chunk(1))), ())
+    assert [each.terms for each in world.rows] == [{7: 1.0}, {}]
+
+
+def test_words_that_embedding_never_made_are_refused() -> None:
+    assert refused(FakeWorld(), embedded(chunks=(chunk(0, terms=b"nonsense!"),))) == "TERMS_MALFORMED"

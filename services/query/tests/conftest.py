@@ -31,10 +31,12 @@ from staithe.query.language.gateway import ProviderGateway
 from staithe.query.language.registry import Provider
 from staithe.query.language.writer import AnswerWriter, TokenBudget
 from staithe.query.ports import Vector
+from staithe.query.retrieval import Retriever
 from staithe.query.stage import QueryStage
 from staithe.query.worker import BoundedWorker
 from staithe.vectors.store.filters import Filter
 from staithe.vectors.store.rows import Hit, StoredChunk
+from staithe.vectors.terms import Terms
 
 NOW_MS = 1_790_000_000_000
 MODEL = b"m" * 32
@@ -98,6 +100,9 @@ class FakeIndex:
     """Returns rows by likeness and ignores the filter: the policy alone must hold."""
 
     rows: list[tuple[StoredChunk, Vector]] = field(default_factory=list)
+    words: dict[str, Terms] = field(default_factory=dict)
+    """Of each chunk, by its id; a hybrid index has them."""
+    hybrid: bool = False
     limits: list[int] = field(default_factory=list)
     failure: StaitheError | None = None
 
@@ -109,11 +114,34 @@ class FakeIndex:
         hits = [as_hit(row, float(vector @ other)) for row, other in self.rows]
         return sorted(hits, key=lambda each: -each.score)[:limit]
 
+    def has_terms(self) -> bool:
+        return self.hybrid
+
+    def search_terms(self, terms: Terms, vector: Vector, wanted: Filter, limit: int) -> Sequence[Hit]:
+        del wanted
+        found = [
+            replace(as_hit(row, float(vector @ other)), terms_score=float(len(terms.keys() & self.words[row.chunk_id])))
+            for row, other in self.rows
+        ]
+        return sorted([each for each in found if each.terms_score], key=lambda each: -(each.terms_score or 0))[:limit]
+
     def fetch_document_chunks(
         self, tenant_id: TenantId, document_id: DocumentId, document_version: int
     ) -> Sequence[StoredChunk]:
         wanted = (tenant_id, document_id, document_version)
         return [row for row, _ in self.rows if (row.tenant_id, row.document_id, row.document_version) == wanted]
+
+
+class FakeTerms:
+    """Each word is its own dimension; fails as it is told to."""
+
+    def __init__(self) -> None:
+        self.failure: StaitheError | None = None
+
+    def terms(self, tenant_id: TenantId, question: str) -> Terms:
+        if self.failure:
+            raise self.failure
+        return terms_of(f"{tenant_id} {question}")
 
 
 @dataclass
@@ -178,6 +206,11 @@ class FakeVerifier(TokenVerifier):
         return self.callers[token]
 
 
+def terms_of(text: str) -> Terms:
+    words = text.lower().replace("?", " ").replace(".", " ").split()
+    return {int.from_bytes(hashlib.sha256(word.encode()).digest()[:4]): 1.0 for word in words}
+
+
 def as_hit(row: StoredChunk, score: float) -> Hit:
     return Hit(**{name: getattr(row, name) for name in StoredChunk.__dataclass_fields__}, score=score)
 
@@ -235,9 +268,14 @@ class World:
             "bob": replace(make_caller(scopes="search"), subject="bob"),
         }
         self.workers = [BoundedWorker(name, threads=2, waiting_max=8) for name in ("encode", "search", "publish")]
+        self.terms = FakeTerms()
+        retriever = Retriever(
+            index=self.index, opener=self.opener, current=self.current, terms=self.terms, model_digest=MODEL,
+            clock=self.clock, metrics=self.metrics, searching=self.workers[1],
+        )  # fmt: skip
         self.stage = QueryStage(
-            encoder=self.encoder, index=self.index, opener=self.opener, current=self.current, clock=self.clock,
-            metrics=self.metrics, encoding=self.workers[0], searching=self.workers[1],
+            encoder=self.encoder, retriever=retriever, index=self.index, opener=self.opener, current=self.current,
+            clock=self.clock, encoding=self.workers[0], searching=self.workers[1],
         )  # fmt: skip
         health = Health(self.metrics)
         health.add("current_documents", self.current.caught_up)
@@ -279,6 +317,7 @@ class World:
         except Integrity:
             text = chunk.sealed_text[32:].decode(errors="replace")
         self.index.rows.append((chunk, self.encoder.encode(text)))
+        self.index.words[chunk.chunk_id] = terms_of(text)
 
     def close(self) -> None:
         for worker in self.workers:

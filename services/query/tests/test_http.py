@@ -243,10 +243,11 @@ async def test_tampered_chunk_is_dropped_counted_and_recorded(world: Any, client
     current = world.add(TEXT)
     whole = world.index.rows[0][0]
     world.index.rows.clear()
-    world.put(replace(whole, sealed_text=whole.sealed_text[:-1] + b"!"))
-    world.put(replace(whole, text_sha256=b"0" * 32))
-    world.put(replace(whole, span_end=3))
-    world.put(replace(whole, ordinal=1))
+    changes: list[dict[str, Any]] = [
+        {"sealed_text": whole.sealed_text[:-1] + b"!"}, {"text_sha256": b"0" * 32}, {"span_end": 3}, {"ordinal": 1},
+    ]  # fmt: skip
+    for number, change in enumerate(changes):
+        world.put(replace(whole, chunk_id=f"c{number}", **change))
     result = await (await ask(client, SEARCH, bearer("alice"))).json()
     assert result["results"] == []
     broken = [event for event in world.publisher.audited() if event.action == "chunk.refused"]

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.milvus import Milvus
 
 from staithe.kernel.clock import SystemClock
 from staithe.kernel.errors import InvalidEvent, StaitheError, Unavailable
@@ -358,3 +359,31 @@ def _patiently(read, kind: str) -> int:
         except StaitheError as error:
             pytest.fail(f"after a restart only Unavailable is fit for retry, not {error}")
     return read()
+
+
+def test_shared_words_are_found_where_the_server_has_a_sparse_index(
+    writer: MilvusIndexWriter, reader: MilvusIndexReader, milvus: Milvus
+) -> None:
+    """Milvus Lite and servers from 2.4 on; the 2.3 server takes no terms, is searched by meaning, and says so."""
+    tenant, other = a_tenant(), a_tenant()
+    words = {11: 1.0, 4_000_000_001: 2.0}
+    both, one, none, hidden, foreign = (
+        row(tenant, "both", terms={**words, 77: 1.0}), row(tenant, "one", terms={11: 1.5}), row(tenant, "none"),
+        row(tenant, "hidden", terms=words, access=Access(Tier.ENGINEERING, (), Classification.INTERNAL)),
+        row(other, "foreign", terms=words),
+    )  # fmt: skip
+    writer.upsert([both, one, none, hidden, foreign])
+    assert reader.has_terms() is (milvus.kind == "lite")
+    if not reader.has_terms():
+        with pytest.raises(InvalidEvent, match="TERMS_MISSING"):
+            reader.search_terms(words, vector(), everything(tenant), 5)
+        return
+    wanted = permitted(tenant, Tier.OFFICE, ())
+    found = reader.search_terms(words, both.embedding, wanted, 5, consistency=Consistency.STRONG)
+    assert [(hit.document_id, hit.terms_score) for hit in found] == [
+        ("both", pytest.approx(5.0, rel=1e-3)), ("one", pytest.approx(1.5, rel=1e-3)),
+    ]  # fmt: skip
+    assert found[0].score == pytest.approx(1.0, abs=1e-3)
+    by_meaning = reader.search(both.embedding, wanted, 5, consistency=Consistency.STRONG)
+    assert {hit.document_id for hit in by_meaning} == {"both", "one", "none"}
+    assert found[1].score == pytest.approx(next(hit.score for hit in by_meaning if hit.document_id == "one"), abs=1e-3)

@@ -41,9 +41,14 @@ class AsyncClient:
         """Let the connections go."""
         await self._http.aclose()
 
-    async def ask(self, question: str, *, mode: Literal["extractive", "generative"] = "extractive") -> models.Answer:
-        """An answer in quotations, or, with `generative` and where it is set up, in a language model's words."""
-        return await self._send(calls.ask(question, mode))
+    async def ask(
+        self, question: str, *, mode: Literal["extractive", "generative"] = "extractive", explain: bool = False
+    ) -> models.Answer:
+        """An answer in quotations, or, with `generative` and where it is set up, in a language model's words.
+
+        With `explain` its `explanation` says how what was considered was found.
+        """
+        return await self._send(calls.ask(question, mode, explain))
 
     async def ask_stream(
         self, question: str, *, mode: Literal["extractive", "generative"] = "extractive"
@@ -68,9 +73,13 @@ class AsyncClient:
             raise sending.unreachable(error) from error
         raise Unreachable(0, "answer-incomplete", sending.BROKEN_OFF)
 
+    async def find(self, question: str, *, limit: int = 5, explain: bool = False) -> models.Found:
+        """As `search`, with the search's id, and with `explain` how what was found was found."""
+        return await self._send(calls.find(question, limit, explain))
+
     async def search(self, question: str, *, limit: int = 5) -> tuple[models.Result, ...]:
         """The nearest chunks that the caller may see, best first."""
-        return await self._send(calls.search(question, limit))
+        return (await self.find(question, limit=limit)).results
 
     async def document(self, document_id: str) -> models.Document:
         """What holds for a document now."""

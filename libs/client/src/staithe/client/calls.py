@@ -39,9 +39,10 @@ class Call(Generic[Told]):
     repeatable: bool = True
 
 
-def ask(question: str, mode: str) -> Call[models.Answer]:
+def ask(question: str, mode: str, explain: bool = False) -> Call[models.Answer]:
     """An answer, whole."""
-    return Call("POST", "/v1/answers", read_answer, **_json({"question": question, "mode": mode}))
+    asked: dict[str, Any] = {"question": question, "mode": mode} | ({"explain": True} if explain else {})
+    return Call("POST", "/v1/answers", read_answer, **_json(asked))
 
 
 def read_answer(received: Received) -> models.Answer:
@@ -49,12 +50,10 @@ def read_answer(received: Received) -> models.Answer:
     return _read(models.Answer, received).model_copy(update={"body": received.body})
 
 
-def search(question: str, limit: int) -> Call[tuple[models.Result, ...]]:
+def find(question: str, limit: int, explain: bool = False) -> Call[models.Found]:
     """The nearest chunks."""
-    return Call(
-        "POST", "/v1/search", lambda received: _read(models.Found, received).results,
-        **_json({"question": question, "limit": limit}),
-    )  # fmt: skip
+    asked: dict[str, Any] = {"question": question, "limit": limit} | ({"explain": True} if explain else {})
+    return Call("POST", "/v1/search", lambda received: _read(models.Found, received), **_json(asked))
 
 
 def document(document_id: str) -> Call[models.Document]:

@@ -20,6 +20,32 @@ class Span(_Answered):
         return text[self.start : self.end]
 
 
+class ExplainedChunk(_Answered):
+    """How a chunk came to its place; ranks count from 1 among what the caller may see, None: not found that way."""
+
+    document_id: str
+    document_version: int
+    chunk_id: str
+    span: Span
+    meaning_rank: int | None
+    meaning_score: float
+    words_rank: int | None
+    words_score: float | None
+    fused_score: float
+    cited: bool | None
+
+
+class Explanation(_Answered):
+    """How what was found was found; nothing in it tells of documents that the caller may not see."""
+
+    retrieval: Literal["hybrid", "dense"]
+    chunks: tuple[ExplainedChunk, ...]
+    superseded: int
+    crowded_out: int
+    broken: int
+    support_min: float | None
+
+
 class Citation(_Answered):
     """A verbatim quotation and where it stands."""
 
@@ -54,6 +80,7 @@ class Answer(_Answered):
     citations: tuple[Citation, ...]
     support: float
     salt: str
+    explanation: Explanation | None = None
     body: bytes = Field(
         default=b"", repr=False, description="The answer's very bytes, which the log has the digest of."
     )
@@ -86,6 +113,7 @@ class Found(_Answered):
 
     search_id: str
     results: tuple[Result, ...]
+    explanation: Explanation | None = None
 
 
 class Document(_Answered):

@@ -1,7 +1,6 @@
 """The events of Staithe, decoded: one frozen class per schema in `schemas/`.
 
-Fields and meanings are the schema's; the codec converts between the two and a contract test holds them together.
-Times are milliseconds since the Unix epoch, digests are 32 raw bytes.
+Fields and meanings are those of the schemas, which a contract test checks; times are milliseconds since the epoch.
 """
 
 import hashlib
@@ -124,7 +123,7 @@ class DocumentQuarantined(DocumentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A span of the sanitized text with its embedding (float32 little-endian, unit norm)."""
+    """A span of the sanitized text with its embedding (float32 little-endian, unit norm) and blind index terms."""
 
     ordinal: int
     span_start: int
@@ -132,6 +131,7 @@ class Chunk:
     text_sha256: bytes
     sealed_text: bytes
     embedding: bytes
+    terms: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

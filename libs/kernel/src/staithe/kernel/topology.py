@@ -66,11 +66,12 @@ class KeyRights(_Strict):
     seals: tuple[str, ...] = ()
     opens: tuple[str, ...] = ()
     shreds: bool = False
+    terms: bool = Field(default=False, description="Keys of the blind index: the one secret that two services share.")
 
     @property
     def asks_keys(self) -> bool:
         """Whether it is a client of the key service; the operator's own keyring needs none."""
-        return self.shreds or bool({*self.seals, *self.opens} - {KEYRING_PURPOSE})
+        return self.shreds or self.terms or bool({*self.seals, *self.opens} - {KEYRING_PURPOSE})
 
 
 class Service(KeyRights):

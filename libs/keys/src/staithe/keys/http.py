@@ -53,6 +53,7 @@ class KeyRoutes:
             [
                 web.post("/v1/public-keys", self.public_keys),
                 web.post("/v1/private-keys", self.private_keys),
+                web.post("/v1/term-keys", self.term_key),
                 web.post("/v1/erasures", self.shred),
                 web.post("/v1/tenants", self.ensure_tenant),
                 web.post("/v1/rotations", self.rotate),
@@ -75,6 +76,14 @@ class KeyRoutes:
         keys = await self._run(lambda: self._room.private_keys(wanted.purpose, wanted.keys))
         self._given.labels("private").inc(sum(each.refused is None for each in keys))
         return _answer(wire.PrivateKeys(keys=tuple(keys)))
+
+    async def term_key(self, request: web.Request) -> web.Response:
+        """The key of a tenant's blind index."""
+        wanted = await _body(request, wire.TermKeyWanted)
+        self._require(request, lambda rights: rights.terms)
+        key = await self._run(lambda: self._room.term_key(wanted.tenant_id))
+        self._given.labels("term").inc(key.refused is None)
+        return _answer(key)
 
     async def shred(self, request: web.Request) -> web.Response:
         """Destroy a document's secrets; answered once that and its audit event are durable."""

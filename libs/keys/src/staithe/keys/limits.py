@@ -30,6 +30,10 @@ PUBLIC_KEYS_CACHED_MAX: Final = 8_192
 PUBLIC_KEY_SECONDS_MAX: Final = 600.0
 """Public keys are no secret; after an erasure they seal what nobody can open, which loses nothing that should live."""
 
+TERM_KEYS_CACHED_MAX: Final = 1_024
+TERM_KEY_SECONDS_MAX: Final = 600.0
+"""A tenant's term key never changes; forgetting it bounds how long a service that lost the right still has it."""
+
 PRIVATE_KEYS_CACHED_MAX: Final = 4_096
 PRIVATE_KEY_SECONDS_MAX: Final = 300.0
 """A reader that hears of no erasure forgets a key after this; one that hears of it forgets at once."""

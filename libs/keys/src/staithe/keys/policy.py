@@ -17,6 +17,7 @@ class Rights:
     seals: frozenset[str] = frozenset()
     opens: frozenset[str] = frozenset()
     shreds: bool = False
+    terms: bool = False
     administers: bool = False
 
 
@@ -26,11 +27,11 @@ NOTHING: Final = Rights()
 def rights_of(topology: Topology) -> Mapping[str, Rights]:
     """Every principal's rights, by the name in its certificate; who is not here may do nothing."""
     rights = {
-        name: Rights(frozenset(each.seals), frozenset(each.opens), each.shreds)
+        name: Rights(frozenset(each.seals), frozenset(each.opens), each.shreds, each.terms)
         for name, each in topology.services.items()
     }
     rights |= {
-        name: Rights(frozenset(each.seals), frozenset(each.opens), each.shreds, each.superuser)
+        name: Rights(frozenset(each.seals), frozenset(each.opens), each.shreds, each.terms, each.superuser)
         for name, each in topology.principals.items()
     }
     return rights

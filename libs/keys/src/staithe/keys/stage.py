@@ -1,7 +1,9 @@
 """What the key service does: give out keys by purpose, destroy a document's secrets, rotate a tenant's key."""
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Final
 
 from staithe.kernel.clock import Clock
 from staithe.kernel.crypto.envelope import new_secret, private_key_for
@@ -12,7 +14,7 @@ from staithe.kernel.ids import new_event_id
 from staithe.kernel.vocabulary import document_id, tenant_id
 from staithe.keys.backends import TenantKeys, Wrapped
 from staithe.keys.limits import REWRAP_ROWS_MAX, SECRETS_CACHED_MAX
-from staithe.keys.policy import is_erased
+from staithe.keys.policy import UNVERSIONED, is_erased
 from staithe.keys.store import KeyStore, SecretRow, Tombstone
 from staithe.keys.wire import (
     UNKNOWN_KEY,
@@ -22,8 +24,11 @@ from staithe.keys.wire import (
     PublicKey,
     Rotated,
     Shredded,
+    TermKey,
     Version,
 )
+
+TERMS_PURPOSE: Final = "terms"
 
 
 class KeyRoom:
@@ -63,6 +68,18 @@ class KeyRoom:
             PrivateKey(refused=each) if isinstance(each, str) else PrivateKey(private_key=self._private(purpose, each))
             for each in found
         ]
+
+    def term_key(self, tenant: str) -> TermKey:
+        """The key of the tenant's blind index, made when it is first asked for; rotations wrap it anew."""
+        if not self._tenant_keys.known(tenant):
+            return TermKey(refused=UNKNOWN_TENANT)
+        subject = terms_subject(tenant)
+        row = self._store.of_version(subject, UNVERSIONED)
+        if row is None:
+            row = self._make_row(subject, UNVERSIONED, tenant)
+            self._store.add([row])
+        self._load([row])
+        return TermKey(term_key=self._private(TERMS_PURPOSE, row))
 
     def shred(self, version: Version) -> Shredded:
         """Destroy every secret of the document up to this version, and let none come to be again. Idempotent."""
@@ -117,9 +134,12 @@ class KeyRoom:
         return self._store.of_version(subject, version.document_version)
 
     def _make(self, version: Version) -> SecretRow:
+        return self._make_row(_subject(version), version.document_version, version.tenant_id)
+
+    def _make_row(self, subject: bytes, document_version: int, tenant: str) -> SecretRow:
         secret, key_id = new_secret(), new_secret()[:KEY_ID_BYTES]
-        row = SecretRow(key_id, _subject(version), version.document_version, version.tenant_id, 0, b"")
-        wrapped = self._tenant_keys.wrap(version.tenant_id, [(secret, row.place)])[0]
+        row = SecretRow(key_id, subject, document_version, tenant, 0, b"")
+        wrapped = self._tenant_keys.wrap(tenant, [(secret, row.place)])[0]
         self._remember(key_id, secret)
         return _with(row, wrapped)
 
@@ -161,6 +181,11 @@ class KeyRoom:
 
     def _private(self, purpose: str, row: SecretRow) -> str:
         return private_key_for(purpose, secret=self._secrets[row.key_id], key_id=row.key_id).hex()
+
+
+def terms_subject(tenant: str) -> bytes:
+    """What stands in a document's place for the tenant's term key: no document has such a digest."""
+    return hashlib.sha256(b"staithe/terms/v1\0" + tenant.encode()).digest()
 
 
 def _subject(version: Version) -> bytes:

@@ -74,6 +74,19 @@ class PrivateKeys(_Strict):
     keys: tuple[PrivateKey, ...]
 
 
+class TermKeyWanted(_Strict):
+    """The key of a tenant's blind index."""
+
+    tenant_id: Id
+
+
+class TermKey(_Strict):
+    """It, or why there is none."""
+
+    term_key: Hex | None = None
+    refused: str | None = None
+
+
 class Shredded(_Strict):
     """Every secret of a document up to `document_version` is gone; `secrets` were destroyed at `shredded_at` (ms)."""
 

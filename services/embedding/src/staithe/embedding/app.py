@@ -15,6 +15,7 @@ from staithe.kernel.stream.assembly import StreamApplication, event_codec, strea
 from staithe.kernel.version import code_version
 from staithe.keys.client.sealing import VersionOpener, VersionSealer, fetch_ahead
 from staithe.keys.client.service import KeyServiceClient
+from staithe.keys.client.terms import TermKeys
 from staithe.vectors.chunks import Chunk, ChunkLimits, chunk_text
 from staithe.vectors.clip import under_title
 from staithe.vectors.model.encoder import Encoder, load_encoder
@@ -48,6 +49,7 @@ def build(runtime: Runtime, settings: EmbeddingSettings) -> Application:
         ModelEncoder(load_encoder(model_paths(settings.model_cache_dir))),
         opener=opener,
         sealer=sealer,
+        term_keys=TermKeys(keys, runtime.clock),
         verifier=LineageVerifier(expected=("ingestion", "sanitization"), keys=load_trusted_keys(settings.trust_file)),
         author=LineageAuthor(
             service=SERVICE, code_version=code_version(SERVICE), signer=Signer.from_file(settings.signing_key_file)

@@ -17,8 +17,9 @@ from staithe.kernel.lineage import LineageAuthor, LineageVerifier, sha256
 from staithe.kernel.provenance import CHUNKS_LISTED_MAX, spell_chunks
 from staithe.kernel.stream.settle import AUDIT_TOPIC, Emit
 from staithe.kernel.telemetry import Headers, traceparent_of
-from staithe.kernel.vocabulary import Operation
+from staithe.kernel.vocabulary import Operation, TenantId
 from staithe.vectors.chunks import Chunk as TextChunk
+from staithe.vectors.terms import blind, chunk_weights, pack
 
 EMBEDDED_TOPIC = "chunks.embedded.v1"
 SANITIZED_PURPOSE = "sanitized"
@@ -40,14 +41,22 @@ class ChunkEncoder(Protocol):
         ...
 
 
+class TenantTermKeys(Protocol):
+    """Keys of the blind index; may be called from several threads."""
+
+    def key(self, tenant_id: TenantId) -> bytes:
+        """The tenant's; may block, raises Unavailable, AccessDenied, or InvalidEvent for an unknown tenant."""
+        ...
+
+
 class EmbeddingStage:
     """documents.sanitized.v1 → chunks.embedded.v1."""
 
     def __init__(
-        self, encoder: ChunkEncoder, *, opener: Opener, sealer: Sealer, verifier: LineageVerifier,
-        author: LineageAuthor, clock: Clock,
+        self, encoder: ChunkEncoder, *, opener: Opener, sealer: Sealer, term_keys: TenantTermKeys,
+        verifier: LineageVerifier, author: LineageAuthor, clock: Clock,
     ) -> None:  # fmt: skip
-        self._encoder, self._opener, self._sealer = encoder, opener, sealer
+        self._encoder, self._opener, self._sealer, self._term_keys = encoder, opener, sealer, term_keys
         self._verifier, self._author, self._clock = verifier, author, clock
         self._audit = AuditAuthor("embedding", clock)
 
@@ -98,13 +107,14 @@ class EmbeddingStage:
             raise InvalidEvent("the sealed text does not open", reason_code="SEAL_BROKEN") from error
 
     def _embed(self, event: DocumentSanitized, readable: Readable, chunk: TextChunk) -> Chunk:
-        """The title and name go with each chunk, sealed: the index holds nothing that can be read."""
+        """The title and name go with each chunk, sealed: the index holds nothing that can be read, words as hashes."""
         context = _context(CHUNK_PURPOSE, event, str(chunk.ordinal))
         return Chunk(
             ordinal=chunk.ordinal, span_start=chunk.span_start, span_end=chunk.span_end,
             text_sha256=sha256(chunk.text.encode()),
             sealed_text=self._sealer.seal(context, Readable(readable.name, readable.title, chunk.text).encode()),
             embedding=self._encoder.encode(readable.title, chunk.text).astype("<f4").tobytes(),
+            terms=pack(blind(chunk_weights(readable.title, chunk.text), self._term_keys.key(event.tenant_id))),
         )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from staithe.kernel.telemetry import Headers, traceparent_of
 from staithe.kernel.vocabulary import DocumentId, TenantId
 from staithe.vectors.chunks import chunk_id
 from staithe.vectors.store.rows import ChunkRow
+from staithe.vectors.terms import unpack
 
 INDEXED_TOPIC = "documents.indexed.v1"
 CURRENT_TOPIC = "documents.current.v1"
@@ -143,6 +144,7 @@ class IndexingStage:
             ordinal=ordinal, access=event.access, sealed_text=chunk.sealed_text, text_sha256=chunk.text_sha256,
             span_start=chunk.span_start, span_end=chunk.span_end, model_digest=event.model_digest,
             retention_until=event.retention_until, embedding=np.frombuffer(chunk.embedding, "<f4"),
+            terms=unpack(chunk.terms) if chunk.terms else {},
         )  # fmt: skip
 
     @staticmethod

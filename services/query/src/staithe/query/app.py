@@ -19,6 +19,7 @@ from staithe.kernel.stream.table import CurrentTable
 from staithe.kernel.tls import client_context
 from staithe.keys.client.sealing import VersionOpener
 from staithe.keys.client.service import KeyServiceClient
+from staithe.keys.client.terms import TermKeys
 from staithe.query import limits
 from staithe.query.audit import SERVICE, AuditTrail, KeyedDigest
 from staithe.query.clip import ClippingEncoder
@@ -33,8 +34,10 @@ from staithe.query.http.routes import query_application
 from staithe.query.language.gateway import ProviderGateway
 from staithe.query.language.registry import load_provider
 from staithe.query.language.writer import AnswerWriter, TokenBudget
+from staithe.query.retrieval import Retriever
 from staithe.query.settings import QuerySettings
 from staithe.query.stage import QueryStage
+from staithe.query.terms import BlindQuestions
 from staithe.query.worker import BoundedWorker
 from staithe.vectors.model.encoder import load_encoder
 from staithe.vectors.model.files import model_paths
@@ -106,17 +109,22 @@ def build(runtime: Runtime, settings: QuerySettings) -> QueryApp:
     """The service for these settings; raises ConfigurationError or Integrity when a file is not usable."""
     clock, metrics, logger = runtime.clock, runtime.metrics, runtime.logger
     access, codec = KafkaAccess.of(SERVICE, settings), event_codec(settings)
-    opener = VersionOpener(KeyServiceClient(settings.key_service()), clock)
+    keys = KeyServiceClient(settings.key_service())
+    opener = VersionOpener(keys, clock)
     current = CurrentTable(access, codec, topic=CURRENT_TOPIC, logger=logger, on_erased=opener.forget)
     runtime.health.add("current_documents", current.caught_up)
     encoding = BoundedWorker("encoding", threads=limits.ENCODE_THREADS, waiting_max=limits.ENCODE_WAITING_MAX)
     searching = BoundedWorker("searching", threads=limits.SEARCH_THREADS, waiting_max=limits.SEARCH_WAITING_MAX)
     publishing = BoundedWorker("publishing", threads=limits.PUBLISH_THREADS, waiting_max=limits.PUBLISH_WAITING_MAX)
-    encoder = ClippingEncoder(load_encoder(model_paths(settings.model_cache_dir)))
+    model = load_encoder(model_paths(settings.model_cache_dir))
+    encoder = ClippingEncoder(model)
     reader = MilvusIndexReader(MilvusConnection(milvus_address(settings)), encoder.model_digest)
     stage = QueryStage(
-        encoder=encoder, index=reader, opener=opener, current=current, clock=clock, metrics=metrics,
-        encoding=encoding, searching=searching,
+        encoder=encoder, index=reader, opener=opener, current=current, clock=clock, encoding=encoding,
+        searching=searching, retriever=Retriever(
+            index=reader, opener=opener, current=current, terms=BlindQuestions(TermKeys(keys, clock), model.tokenizer),
+            model_digest=encoder.model_digest, clock=clock, metrics=metrics, searching=searching,
+        ),
     )  # fmt: skip
     publisher = Publisher(access, codec)
     trail = AuditTrail(publisher, publishing, clock, KeyedDigest.from_file(settings.audit_key_file))

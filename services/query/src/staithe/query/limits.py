@@ -14,9 +14,12 @@ RESULTS_MAX: Final = 50
 RESULTS_PER_DOCUMENT_MAX: Final = 3
 """One long manual must not push every other source off the page."""
 
+CANDIDATES_MIN: Final = 24
+"""Permitted hits of each list, by meaning and by words, that are fused: three times a usual page."""
+CANDIDATES_FACTOR: Final = 2
+FETCH_SPARE_PART: Final = 3
+"""A third more rows are asked for than are needed: most drops are superseded versions, deleted within seconds."""
 FETCH_FACTOR: Final = 3
-"""Hits asked for per result wanted: most drops are superseded versions, which indexing deletes within seconds."""
-FETCH_MIN: Final = 32
 FETCH_MAX: Final = 256
 """As many as the store hands out in one search."""
 FETCH_ROUNDS_MAX: Final = 3

@@ -16,6 +16,7 @@ from staithe.kernel.telemetry import Headers
 from staithe.kernel.vocabulary import DocumentId, TenantId
 from staithe.vectors.store.filters import Filter
 from staithe.vectors.store.rows import Hit, StoredChunk
+from staithe.vectors.terms import Terms
 
 Vector = npt.NDArray[np.float32]
 
@@ -44,10 +45,26 @@ class ChunkIndex(Protocol):
         """The nearest rows that pass the filter, best first; raises Unavailable."""
         ...
 
+    def has_terms(self) -> bool:
+        """Whether it can be searched by words; raises Unavailable when it is first asked."""
+        ...
+
+    def search_terms(self, terms: Terms, vector: Vector, wanted: Filter, limit: int) -> Sequence[Hit]:
+        """The rows that pass the filter and share terms, most in common first, with their likeness to `vector`."""
+        ...
+
     def fetch_document_chunks(
         self, tenant_id: TenantId, document_id: DocumentId, document_version: int
     ) -> Sequence[StoredChunk]:
         """Every row of one version, in any order; raises Unavailable."""
+        ...
+
+
+class QuestionTerms(Protocol):
+    """Turns a question's words into what the blind index has in their place."""
+
+    def terms(self, tenant_id: TenantId, question: str) -> Terms:
+        """None when there is no word to look for; raises Unavailable when the tenant's key cannot be had."""
         ...
 
 

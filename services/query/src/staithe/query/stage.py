@@ -1,29 +1,25 @@
-"""The path of a question: encode, search, drop what may not be shown, open, check, choose, cite.
+"""The path of a question: encode, retrieve what may be shown, choose sentences, cite.
 
 Raises Unavailable when a dependency cannot answer now or a queue is full; never answers with less than was checked.
 """
 
 import asyncio
 import math
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from staithe.kernel.clock import Clock
-from staithe.kernel.content import Readable
-from staithe.kernel.errors import Erased, Integrity, Unavailable
+from staithe.kernel.errors import Erased, Unavailable
 from staithe.kernel.events import DocumentCurrent
 from staithe.kernel.identity.caller import Caller
-from staithe.kernel.telemetry import Metrics
 from staithe.kernel.vocabulary import DocumentId
 from staithe.query import limits
 from staithe.query.answer import Answer, Passage, candidates, compose, shortlist
-from staithe.query.policy import Refusal, refuse_chunk, refuse_document, refuse_erasure, refuse_receipt
+from staithe.query.policy import Refusal, refuse_document, refuse_erasure, refuse_receipt
 from staithe.query.ports import ChunkIndex, ChunkOpener, CurrentDocuments, TextEncoder, Vector
 from staithe.query.reading import Piece, open_chunk, prepare_chunks, stitch, whole_text
+from staithe.query.retrieval import Found, Retrieved, Retriever
 from staithe.query.worker import BoundedWorker
-from staithe.vectors.store.filters import permitted
-from staithe.vectors.store.rows import Hit, StoredChunk
 
 
 class Hidden(Exception):
@@ -35,77 +31,40 @@ class Hidden(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A chunk that may be shown, opened and checked."""
-
-    hit: Hit
-    readable: Readable
-
-    @property
-    def title(self) -> str:
-        return self.readable.title
-
-    @property
-    def name(self) -> str:
-        return self.readable.name
-
-    @property
-    def text(self) -> str:
-        return self.readable.text
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A chunk that did not open as what it claims to be."""
-
-    chunk: StoredChunk
-    reason_code: str
-
-
-@dataclass(frozen=True, slots=True)
-class Retrieved:
-    """What a search yields: results best first, and the chunks that proved broken."""
-
-    results: tuple[Found, ...]
-    broken: tuple[Broken, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer, the passages it was looked for in, and the chunks that proved broken on the way."""
+    """An answer, the passages it was looked for in, and what they are made of."""
 
     answer: Answer
     passages: tuple[Passage, ...]
-    broken: tuple[Broken, ...]
+    retrieved: Retrieved
 
 
 class QueryStage:
     """Answers questions inside the caller's tenant, tier and groups, as they are now."""
 
     def __init__(
-        self, *, encoder: TextEncoder, index: ChunkIndex, opener: ChunkOpener, current: CurrentDocuments,
-        clock: Clock, metrics: Metrics, encoding: BoundedWorker, searching: BoundedWorker,
+        self, *, encoder: TextEncoder, retriever: Retriever, index: ChunkIndex, opener: ChunkOpener,
+        current: CurrentDocuments, clock: Clock, encoding: BoundedWorker, searching: BoundedWorker,
     ) -> None:  # fmt: skip
-        self._encoder, self._index, self._opener, self._current = encoder, index, opener, current
+        self._encoder, self._retriever = encoder, retriever
+        self._index, self._opener, self._current = index, opener, current
         self._clock, self._encoding, self._searching = clock, encoding, searching
-        self._dropped = metrics.counter("dropped_hits_total", "Hits that were not shown, by reason.", ("reason",))
-        self._rounds = metrics.counter("search_rounds_total", "Searches sent to the index, repeats included.")
 
     async def search(self, caller: Caller, question: str, *, limit: int) -> Retrieved:
         """At most `limit` chunks near the question, best first."""
         vector = await self._encoding.run(self._encoder.encode, question)
-        return await self._retrieve(caller, vector, limit)
+        return await self._retriever.retrieve(caller, question, vector, limit)
 
     async def answer(self, caller: Caller, question: str) -> Answered:
         """An extractive answer with citations, or an answer that says it does not know."""
         vector = await self._encoding.run(self._encoder.encode, question)
-        retrieved = await self._retrieve(caller, vector, limits.ANSWER_PASSAGES_MAX)
+        retrieved = await self._retriever.retrieve(caller, question, vector, limits.ANSWER_PASSAGES_MAX)
         found = tuple(passages(retrieved.results))
         ranked = candidates(question, found)
         quotes = await self._encode_all([each.quote for each in ranked])
         listed = shortlist(vector, ranked, quotes)
         contexts = await self._encode_all([each.candidate.context_text for each in listed])
-        return Answered(compose(vector, listed, contexts), found, retrieved.broken)
+        return Answered(compose(vector, listed, contexts), found, retrieved)
 
     def document(self, caller: Caller, document_id: DocumentId) -> DocumentCurrent:
         """What holds for the document now; raises Hidden when the caller may not know."""
@@ -141,7 +100,7 @@ class QueryStage:
         # The document may have been erased, relabelled or replaced while its chunks were fetched: ask again.
         if self.document(caller, current.document_id) != current:
             raise Unavailable("the document changed meanwhile; try again", reason_code="DOCUMENT_CHANGED")
-        refuse = self._refusals(caller)
+        refuse = self._retriever.refusals(caller)
         chunks = [each for each in fetched if refuse(each) is None]
         prepare_chunks(self._opener, chunks)
         try:
@@ -149,61 +108,6 @@ class QueryStage:
         except Erased:
             raise Hidden(Refusal.ERASED) from None
         return whole_text(pieces, [each.ordinal for each in chunks], chunk_count=current.chunk_count)
-
-    async def _retrieve(self, caller: Caller, vector: Vector, limit: int) -> Retrieved:
-        """Searches wider and wider until enough hits may be shown or the index has no more."""
-        wanted = permitted(caller.tenant_id, caller.tier, caller.groups)
-        fetch = min(max(limits.FETCH_MIN, limit * limits.FETCH_FACTOR), limits.FETCH_MAX)
-        for _ in range(limits.FETCH_ROUNDS_MAX):
-            self._rounds.inc()
-            hits = await self._searching.run(self._index.search, vector, wanted, fetch)
-            retrieved, dropped = await self._searching.run(self._sift, caller, hits, limit)
-            if len(retrieved.results) >= limit or len(hits) < fetch or fetch == limits.FETCH_MAX:
-                break
-            fetch = min(fetch * limits.FETCH_FACTOR, limits.FETCH_MAX)
-        for reason, count in dropped.items():
-            self._dropped.labels(reason.value).inc(count)
-        return retrieved
-
-    def _sift(self, caller: Caller, hits: Sequence[Hit], limit: int) -> tuple[Retrieved, Counter[Refusal]]:
-        results: list[Found] = []
-        broken: list[Broken] = []
-        dropped: Counter[Refusal] = Counter()
-        per_document: Counter[str] = Counter()
-        refuse = self._refusals(caller)
-        permitted_hits = []
-        for hit in sorted(hits, key=lambda each: -each.score):
-            refusal = refuse(hit)
-            if refusal is None:
-                permitted_hits.append(hit)
-            else:
-                dropped[refusal] += 1
-        prepare_chunks(self._opener, permitted_hits)
-        for hit in permitted_hits:
-            if len(results) == limit or per_document[hit.document_id] == limits.RESULTS_PER_DOCUMENT_MAX:
-                continue
-            try:
-                results.append(Found(hit, open_chunk(self._opener, hit)))
-                per_document[hit.document_id] += 1
-            except Erased:
-                # The key went before the news of the erasure came.
-                dropped[Refusal.ERASED] += 1
-            except Integrity as error:
-                dropped[Refusal.BROKEN] += 1
-                broken.append(Broken(hit, error.reason_code))
-        return Retrieved(tuple(results), tuple(broken)), dropped
-
-    def _refusals(self, caller: Caller) -> Callable[[StoredChunk], Refusal | None]:
-        """The policy as of now: one state of each document for the whole pass, so that versions never mix."""
-        now_ms, digest = self._clock.now_ms(), self._encoder.model_digest
-        known: dict[DocumentId, DocumentCurrent | None] = {}
-
-        def refuse(chunk: StoredChunk) -> Refusal | None:
-            if chunk.document_id not in known:
-                known[chunk.document_id] = self._current.get(caller.tenant_id, chunk.document_id)
-            return refuse_chunk(caller, chunk, known[chunk.document_id], now_ms=now_ms, model_digest=digest)
-
-        return refuse
 
     async def _encode_all(self, texts: Sequence[str]) -> list[Vector]:
         """The vectors of `texts`, in order, shared out over the encoder's threads."""

@@ -40,6 +40,10 @@ class KeyServiceClient:
         wanted = wire.PrivateKeysWanted(purpose=purpose, keys=tuple(names))
         return self._post("/v1/private-keys", wanted, wire.PrivateKeys).keys
 
+    def term_key(self, tenant_id: str) -> wire.TermKey:
+        """The key of a tenant's blind index."""
+        return self._post("/v1/term-keys", wire.TermKeyWanted(tenant_id=tenant_id), wire.TermKey)
+
     def shred(self, version: wire.Version) -> wire.Shredded:
         """Destroy the document's secrets up to this version; idempotent."""
         return self._post("/v1/erasures", version, wire.Shredded)

@@ -16,6 +16,9 @@ _WINDOW_CHARACTERS: Final = 32 * 1024
 
 _NO_WORDS: Final = np.zeros(0, np.int64)
 
+_BEFORE_WORDS: Final = 1_995
+"""Ids of BERT's vocabulary up to its first word, "the": control tokens, unused ones and single characters."""
+
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 _SAFE_CUT: Final = re.compile(r".*[ \t\r\n!-/:-@\[-`{-~\u3000-\u3003\u4e00-\u9fff]", re.DOTALL)
@@ -78,6 +81,11 @@ class TextTokenizer:
             inside_word = not ends_word or (inside_word and len(words.starts) == 0)
             begin = end
         return Words(np.concatenate(starts), np.concatenate(tokens))
+
+    def rank(self, word: str) -> int | None:
+        """A word's place in the vocabulary, which is ordered by frequency, from 1; None: the vocabulary lacks it."""
+        found = self._tokenizer.token_to_id(word)
+        return None if found is None else max(found - _BEFORE_WORDS, 1)
 
     def _encode(self, text: str, *, framed: bool) -> Encoding:
         if _SURROGATE.search(text):

@@ -23,7 +23,8 @@ from staithe.vectors.store.filters import (
     permitted,
     render,
 )
-from staithe.vectors.store.milvus import Deletion, MilvusIndexReader, MilvusIndexWriter
+from staithe.vectors.store.milvus import Deletion, MilvusIndexWriter
+from staithe.vectors.store.reader import MilvusIndexReader
 from staithe.vectors.store.rows import ChunkRow, Hit, StoredChunk
 from staithe.vectors.store.schema import collection_name
 

@@ -15,6 +15,7 @@ class CollectionCalls:
     def __init__(self, connection: MilvusConnection, model_digest: bytes) -> None:
         self._connection = connection
         self._name = schema.collection_name(model_digest)
+        self._has_terms: bool | None = None
 
     def call(self, function: Callable[[Any, str], Any], *, place: str) -> Any:
         """`function(client, collection name)`. Milvus Lite forgets at a restart what was loaded, so it is told
@@ -29,6 +30,15 @@ class CollectionCalls:
             lambda client: client.load_collection(self._name, timeout=limits.PREPARE_SECONDS_MAX), place="load"
         )
         return self._connection.call(lambda client: function(client, self._name), place=place)
+
+    def has_terms(self) -> bool:
+        """Whether the collection has a blind index; asked once, for a collection never changes its columns."""
+        if self._has_terms is None:
+            described = self.call(
+                lambda client, name: client.describe_collection(name, timeout=limits.CALL_SECONDS_MAX), place="describe"
+            )
+            self._has_terms = any(column["name"] == schema.TERMS for column in described["fields"])
+        return self._has_terms
 
     def query(
         self, tree: Filter, columns: list[str], limit: int | None, consistency: Consistency, place: str

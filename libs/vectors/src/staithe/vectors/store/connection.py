@@ -7,6 +7,7 @@ along (1.1 s, 100 MB), and it is muted: its log lines carry filters and stack tr
 import importlib
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ _CHANNEL_OPTIONS: Final = {
     # Milvus Lite answers pings without a call with GOAWAY (too_many_pings), so idle channels stay silent.
     "grpc.keepalive_permit_without_calls": 0,
 }
+SPARSE_SINCE: Final = (2, 4)
 _DENIED_CODES: Final = frozenset({1400, 1401, 1402})
 _REFUSED_CODES: Final = frozenset({6, 1100, 1101})
 _TRANSIENT_CODES: Final = frozenset({1, 2, 3, 4, 5, 7, 8, 9, *range(500, 1003)})
@@ -107,6 +109,7 @@ class MilvusConnection:
         self._lock = threading.Lock()
         self._client: Any = None
         self._lite = False
+        self._version: tuple[int, ...] = ()
 
     def call(self, function: Callable[[Any], Result], *, place: str) -> Result:
         """`function(client)`, blocking; the client is a pymilvus MilvusClient and `place` names the call in errors.
@@ -132,6 +135,15 @@ class MilvusConnection:
         self._connected("version")
         return self._lite
 
+    @property
+    def has_sparse(self) -> bool:
+        """Whether the server searches sparse vectors: Milvus Lite, and servers from SPARSE_SINCE on.
+
+        An older one makes such a collection without a word and cannot search it. Connects and raises as `is_lite`.
+        """
+        self._connected("version")
+        return self._lite or self._version >= SPARSE_SINCE
+
     def close(self) -> None:
         """Close the connection; a later call makes a new one."""
         with self._lock:
@@ -151,6 +163,7 @@ class MilvusConnection:
                     _close(client)
                     raise _failure(error, f"connect for {place}") from None
                 self._lite = str(version).startswith(_LITE_VERSION_PREFIX)
+                self._version = _numbers(str(version))
             return self._client
 
     def _forget(self, client: Any) -> None:
@@ -158,6 +171,12 @@ class MilvusConnection:
             if self._client is client:
                 self._client = None
         _close(client)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The first two numbers of a server's version, such as "v2.3.5" or "2.6.1-dev"; none: of nothing we know."""
+    found = re.match(r"v?(\d+)\.(\d+)", version)
+    return tuple(map(int, found.groups())) if found else ()
 
 
 def _connect(address: MilvusAddress) -> Any:

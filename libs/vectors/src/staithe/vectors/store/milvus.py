@@ -1,4 +1,4 @@
-"""The index as the services use it: a writer for indexing, a reader for query, over one generation's collection."""
+"""The index as the indexing service uses it: a writer over one generation's collection."""
 
 import threading
 from collections.abc import Sequence
@@ -11,19 +11,8 @@ from staithe.vectors.store import limits, schema
 from staithe.vectors.store.calls import CollectionCalls
 from staithe.vectors.store.census import Census, take_census
 from staithe.vectors.store.connection import Consistency, MilvusConnection
-from staithe.vectors.store.filters import (
-    And,
-    AtLeast,
-    AtMost,
-    Equals,
-    Field,
-    Filter,
-    NoneOf,
-    Or,
-    document,
-    render,
-)
-from staithe.vectors.store.rows import ChunkRow, Hit, StoredChunk, Vector, check_row, check_vector
+from staithe.vectors.store.filters import And, AtMost, Field, Filter, NoneOf, Or, document, render
+from staithe.vectors.store.rows import ChunkRow, check_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +166,8 @@ class MilvusIndexWriter:
         )
 
     def _send(self, batch: Sequence[ChunkRow]) -> None:
-        columns = [schema.to_columns(row) for row in batch]
+        with_terms = self._rows.has_terms()
+        columns = [schema.to_columns(row, with_terms=with_terms) for row in batch]
         result = self._rows.call(
             lambda client, name: client.upsert(name, columns, timeout=limits.CALL_SECONDS_MAX), place="upsert"
         )
@@ -190,84 +180,12 @@ class MilvusIndexWriter:
         self._unflushed += count
 
 
-class MilvusIndexReader:
-    """Reads chunks; safe to use from several threads at once."""
-
-    def __init__(self, connection: MilvusConnection, model_digest: bytes) -> None:
-        self._rows = CollectionCalls(connection, model_digest)
-
-    def search(
-        self, vector: Vector, tree: Filter, limit: int, *, consistency: Consistency = Consistency.BOUNDED
-    ) -> list[Hit]:
-        """At most `limit` chunks that match `tree`, nearest first; approximate (HNSW) in which, exact in scores.
-
-        `vector` is float32[384] and needs no unit length. BOUNDED may miss what was written in the last seconds.
-        Raises InvalidEvent for a malformed vector, filter or limit, and as MilvusConnection.call does.
-        """
-        check_vector(vector)
-        if not 1 <= limit <= limits.SEARCH_HITS_MAX:
-            raise InvalidEvent(
-                f"a search returns 1 to {limits.SEARCH_HITS_MAX} hits", reason_code="SEARCH_LIMIT_REFUSED"
-            )
-        expression = render(tree)
-        parameters = {
-            "metric_type": schema.METRIC,
-            "params": {"ef": max(limits.SEARCH_BREADTH_MIN, 2 * limit)},
-        }
-        answer = self._rows.call(
-            lambda client, name: client.search(
-                name,
-                [vector.tolist()],
-                anns_field=schema.EMBEDDING,
-                filter=expression,
-                limit=limit,
-                search_params=parameters,
-                output_fields=schema.STORED_COLUMNS,
-                consistency_level=consistency.value,
-                timeout=limits.CALL_SECONDS_MAX,
-            ),
-            place="search",
-        )
-        hits = [Hit(**schema.from_columns(found["entity"]), score=float(found["distance"])) for found in answer[0]]
-        return sorted(hits, key=lambda hit: (-hit.score, hit.chunk_id))
-
-    def fetch_document_chunks(
-        self, tenant_id: TenantId, document_id: DocumentId, document_version: int
-    ) -> list[StoredChunk]:
-        """All chunks of one version in order of `ordinal`; empty when there are none.
-
-        Raises Integrity when ordinals have a gap, for then the version is not whole.
-        """
-        version = And((document(tenant_id, document_id), Equals(Field.DOCUMENT_VERSION, document_version)))
-        chunks: list[StoredChunk] = []
-        for start in range(0, limits.DOCUMENT_CHUNKS_MAX, limits.FETCH_ROWS_MAX):
-            window = (AtLeast(Field.ORDINAL, start), AtMost(Field.ORDINAL, start + limits.FETCH_ROWS_MAX - 1))
-            rows = self._rows.query(
-                And((version, *window)),
-                schema.STORED_COLUMNS,
-                limits.FETCH_ROWS_MAX,
-                Consistency.BOUNDED,
-                "fetch_document_chunks",
-            )
-            chunks += [StoredChunk(**schema.from_columns(row)) for row in rows]
-            if len(rows) < limits.FETCH_ROWS_MAX:
-                break
-        chunks.sort(key=lambda chunk: chunk.ordinal)
-        if [chunk.ordinal for chunk in chunks] != list(range(len(chunks))):
-            raise Integrity("a stored document version has a gap", reason_code="DOCUMENT_INCOMPLETE")
-        return chunks
-
-    def check(self) -> None:
-        """Return when the collection can be searched now; raises as MilvusConnection.call does."""
-        self._rows.check()
-
-
 def _batches(rows: Sequence[ChunkRow]) -> list[list[ChunkRow]]:
     """`rows` in order, cut where UPSERT_ROWS_MAX or UPSERT_BYTES_MAX would be passed."""
     batches: list[list[ChunkRow]] = []
     size = 0
     for row in rows:
-        row_bytes = row.embedding.nbytes + len(row.sealed_text) * 4 // 3
+        row_bytes = row.embedding.nbytes + 8 * len(row.terms) + len(row.sealed_text) * 4 // 3
         full = not batches or len(batches[-1]) == limits.UPSERT_ROWS_MAX or size + row_bytes > limits.UPSERT_BYTES_MAX
         if full:
             batches.append([])

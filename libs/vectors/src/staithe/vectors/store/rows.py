@@ -1,7 +1,7 @@
 """What one chunk is in the store, in Staithe's own types; knows nothing of Milvus."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from staithe.kernel.errors import InvalidEvent
 from staithe.kernel.vocabulary import GROUPS_MAX, Access, ChunkId, DocumentId, TenantId
 from staithe.vectors.store import limits
+from staithe.vectors.terms import TERMS_MAX, Terms
 
 DIGEST_BYTES: Final = 32
 NUMBER_MAX: Final = (1 << 63) - 1
@@ -49,16 +50,21 @@ class StoredChunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ChunkRow(StoredChunk):
-    """A chunk on its way into the store. `embedding` is float32[384], finite, not zero."""
+    """A chunk on its way into the store. `embedding` is float32[384], finite, not zero; `terms` may be empty."""
 
     embedding: Vector
+    terms: Terms = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit(StoredChunk):
-    """A chunk that a search found. `score` is the cosine similarity, -1 to 1, higher is nearer."""
+    """A chunk that a search found. `score` is the cosine similarity, -1 to 1, higher is nearer.
+
+    `terms_score` is the sum over the question's terms that it shares, above 0; None from a search by meaning.
+    """
 
     score: float
+    terms_score: float | None = None
 
 
 def check_row(row: ChunkRow) -> None:
@@ -78,6 +84,8 @@ def check_row(row: ChunkRow) -> None:
     if len(row.sealed_text) > limits.SEALED_TEXT_BYTES_MAX:
         raise InvalidEvent(f"sealed_text is over {limits.SEALED_TEXT_BYTES_MAX} bytes", reason_code="ROW_TEXT_TOO_LONG")
     check_vector(row.embedding)
+    if len(row.terms) > TERMS_MAX:
+        raise InvalidEvent(f"a row has at most {TERMS_MAX} terms", reason_code="ROW_TERMS_TOO_MANY")
 
 
 def check_vector(vector: Vector) -> None:

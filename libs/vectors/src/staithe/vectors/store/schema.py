@@ -48,6 +48,14 @@ COLUMNS: Final[Mapping[str, tuple[str, Mapping[str, int]]]] = {
 Milvus 2.3.5 puts rows where neither filters nor deletions find them. Groups are plain columns, one a group:
 Milvus Lite evaluates a filter with an array function in Python, 0.3 ms for every row of the collection."""
 
+TERMS: Final = "terms"
+TERMS_METRIC: Final = "IP"
+TERMS_INDEX: Final = {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": TERMS_METRIC, "params": {}}
+TERMS_COLUMNS: Final[Mapping[str, tuple[str, Mapping[str, int]]]] = {TERMS: ("SPARSE_FLOAT_VECTOR", {})}
+"""What a collection has besides COLUMNS on a server that searches sparse vectors."""
+_NO_TERMS: Final = {0: 1e-6}
+"""A row without words: no server in common takes an empty sparse vector, and no question has dimension 0."""
+
 STORED_COLUMNS: Final = [name for name in COLUMNS if name != EMBEDDING]
 
 
@@ -58,10 +66,11 @@ def collection_name(model_digest: bytes) -> str:
     return f"{COLLECTION_PREFIX}{model_digest.hex()[:12]}"
 
 
-def to_columns(row: ChunkRow) -> dict[str, Any]:
-    """`row`, already checked, as the values of one Milvus row."""
+def to_columns(row: ChunkRow, *, with_terms: bool) -> dict[str, Any]:
+    """`row`, already checked, as the values of one Milvus row; `with_terms` where the collection has TERMS_COLUMNS."""
     groups = row.access.groups or (EVERYBODY,)
-    return {
+    terms = {TERMS: dict(row.terms) or _NO_TERMS} if with_terms else {}
+    return terms | {
         PRIMARY_KEY: row.chunk_id,
         "tenant_id": row.tenant_id,
         "document_id": row.document_id,
@@ -107,8 +116,12 @@ def from_columns(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_ours(found: Mapping[str, tuple[str, Mapping[str, int]]]) -> bool:
-    """Whether a collection with the columns `found` is ours; a server may report parameters in part."""
-    return found.keys() == COLUMNS.keys() and all(
-        kind == COLUMNS[name][0] and parameters.items() <= COLUMNS[name][1].items()
+    """Whether a collection with the columns `found` is ours; a server may report parameters in part.
+
+    One without terms is ours, too: made on a server without a sparse index, or before there was a blind index.
+    """
+    ours = {**COLUMNS, **(TERMS_COLUMNS if TERMS in found else {})}
+    return found.keys() == ours.keys() and all(
+        kind == ours[name][0] and parameters.items() <= ours[name][1].items()
         for name, (kind, parameters) in found.items()
     )

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from staithe.query.http.models import AnswerResponse, Strict
+from staithe.query.http.models import AnswerResponse
+from staithe.query.http.shapes import Strict
 from staithe.query.limits import CHAT_MESSAGES_MAX, CHAT_PARTS_MAX
 
 IGNORED: Final = "Ignored."

@@ -48,8 +48,9 @@ class Handlers:
         require_accepts(request, JSON)
         asked = await read_body(request, SearchRequest)
         told = await self._queries.search(
-            caller, asked.question, limit=asked.limit, interface=INTERFACE, traceparent=traceparent_of(request)
-        )
+            caller, asked.question, limit=asked.limit, interface=INTERFACE, traceparent=traceparent_of(request),
+            explain=asked.explain,
+        )  # fmt: skip
         return _answer(told.body)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -61,8 +62,9 @@ class Handlers:
 
         async def ask() -> Told[AnswerResponse]:
             return await self._queries.answer(
-                caller, asked.question, mode=asked.mode, interface=INTERFACE, traceparent=traceparent_of(request)
-            )
+                caller, asked.question, mode=asked.mode, interface=INTERFACE, traceparent=traceparent_of(request),
+                explain=asked.explain,
+            )  # fmt: skip
 
         return await stream_answer(request, ask) if streamed else _answer((await ask()).body)
 

@@ -1,15 +1,16 @@
 """Requests and responses as the API shows them; the OpenAPI document is made from these very classes."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from staithe.kernel.events import DocumentCurrent
 from staithe.query.answer import Answer, Citation
 from staithe.query.erasure import NOT_COVERED
+from staithe.query.http.shapes import Explanation, Span, Strict
 from staithe.query.limits import CITATIONS_MAX, QUESTION_CHARACTERS_MAX, RESULTS_DEFAULT, RESULTS_MAX
 from staithe.query.question import as_question
-from staithe.query.stage import Found
+from staithe.query.retrieval import Found
 
 Question = Annotated[
     str,
@@ -23,10 +24,7 @@ Question = Annotated[
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 (FIPS 180-4) in hexadecimal.")]
 
 
-class Strict(BaseModel):
-    """Nothing is guessed: unknown members and values of another type are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+EXPLAIN: Final = "Also tell how the chunks came to their places. Nothing is told of documents the caller may not see."
 
 
 class SearchRequest(Strict):
@@ -34,6 +32,7 @@ class SearchRequest(Strict):
 
     question: Question
     limit: int = Field(default=RESULTS_DEFAULT, ge=1, le=RESULTS_MAX, description="Results wanted, at most.")
+    explain: bool = Field(default=False, description=EXPLAIN)
 
 
 Mode = Literal["extractive", "generative"]
@@ -48,13 +47,7 @@ class AnswerRequest(Strict):
         description="extractive: in quotations. generative: in a language model's words, where one is set up and may "
         "be asked; otherwise in quotations.",
     )
-
-
-class Span(Strict):
-    """Characters (Unicode code points) of the document's sanitized text, end exclusive."""
-
-    start: int = Field(ge=0)
-    end: int = Field(ge=0)
+    explain: bool = Field(default=False, description=EXPLAIN)
 
 
 class SearchResult(Strict):
@@ -76,6 +69,7 @@ class SearchResponse(Strict):
 
     search_id: str = Field(description="Id of this search's entry in the audit log.")
     results: list[SearchResult]
+    explanation: Explanation | None = Field(default=None, description="Where it was asked for.")
 
 
 class AnswerCitation(Strict):
@@ -114,6 +108,7 @@ class AnswerResponse(Strict):
         pattern="^[0-9a-f]{64}$",
         description="Opens the digests of the quotations in the audit log; keep it with the answer.",
     )
+    explanation: Explanation | None = Field(default=None, description="Where it was asked for.")
 
 
 class DocumentResponse(Strict):
@@ -236,12 +231,14 @@ def search_result(found: Found) -> SearchResult:
     )  # fmt: skip
 
 
-def answer_response(answer_id: str, answer: Answer, mode: Mode, salt: bytes) -> AnswerResponse:
+def answer_response(
+    answer_id: str, answer: Answer, mode: Mode, salt: bytes, explanation: Explanation | None
+) -> AnswerResponse:
     """An answer as the API shows it."""
     return AnswerResponse(
         answer_id=answer_id, mode=mode, answered=answer.answered, text=answer.text, support=answer.support,
         sentences=[AnswerSentence(text=each.text, citations=list(each.citations)) for each in answer.sentences],
-        citations=[answer_citation(each) for each in answer.citations], salt=salt.hex(),
+        citations=[answer_citation(each) for each in answer.citations], salt=salt.hex(), explanation=explanation,
     )  # fmt: skip
 
 

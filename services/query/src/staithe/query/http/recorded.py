@@ -12,9 +12,11 @@ from staithe.kernel.identity.caller import Caller
 from staithe.kernel.vocabulary import DocumentId
 from staithe.query import limits
 from staithe.query.audit import AuditTrail, citation_attributes, traceparent_from
+from staithe.query.http.explain import explain_answer, explain_search
 from staithe.query.http.models import AnswerResponse, Mode, SearchResponse, answer_response, search_result
 from staithe.query.language.writer import AnswerWriter
-from staithe.query.stage import Broken, QueryStage
+from staithe.query.retrieval import Broken
+from staithe.query.stage import QueryStage
 
 Shown = TypeVar("Shown", bound=BaseModel)
 
@@ -34,12 +36,15 @@ class RecordedQueries:
         self._stage, self._trail, self._writer = stage, trail, writer
 
     async def search(
-        self, caller: Caller, question: str, *, limit: int, interface: str, traceparent: str
+        self, caller: Caller, question: str, *, limit: int, interface: str, traceparent: str, explain: bool = False
     ) -> Told[SearchResponse]:
         """Raises as `QueryStage.search` and `AuditTrail.record` do."""
         retrieved = await self._stage.search(caller, question, limit=limit)
         search_id = self._trail.new_id()
-        shown = SearchResponse(search_id=search_id, results=[search_result(each) for each in retrieved.results])
+        shown = SearchResponse(
+            search_id=search_id, results=[search_result(each) for each in retrieved.results],
+            explanation=explain_search(retrieved) if explain else None,
+        )  # fmt: skip
         body = as_json(shown)
         await self._record_broken(caller, retrieved.broken)
         await self._trail.record(
@@ -55,14 +60,15 @@ class RecordedQueries:
         return self._writer is not None
 
     async def answer(
-        self, caller: Caller, question: str, *, interface: str, traceparent: str, mode: Mode = "extractive"
-    ) -> Told[AnswerResponse]:
+        self, caller: Caller, question: str, *, interface: str, traceparent: str, mode: Mode = "extractive",
+        explain: bool = False,
+    ) -> Told[AnswerResponse]:  # fmt: skip
         """In quotations, unless `mode` wants a language model's words and there are some that stand.
 
         Raises as `QueryStage.answer` and `AuditTrail.record` do.
         """
         answered = await self._stage.answer(caller, question)
-        await self._record_broken(caller, answered.broken)
+        await self._record_broken(caller, answered.retrieved.broken)
         answer = answered.answer
         made: Mode = "extractive"
         if mode == "generative" and self._writer is not None and answer.answered:
@@ -70,7 +76,8 @@ class RecordedQueries:
             answer, made = (written, mode) if written is not None else (answer, made)
         answer_id = self._trail.new_id()
         salt = self._trail.salt_of(answer_id)
-        shown = answer_response(answer_id, answer, made, salt)
+        explanation = explain_answer(answered.retrieved, answer) if explain else None
+        shown = answer_response(answer_id, answer, made, salt, explanation)
         body = as_json(shown)
         await self._trail.record(
             "query.answered", caller=caller, event_id=answer_id, response=body, traceparent=traceparent,

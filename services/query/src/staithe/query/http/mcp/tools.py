@@ -13,8 +13,9 @@ from staithe.kernel.identity.caller import Caller
 from staithe.kernel.vocabulary import document_id
 from staithe.query import limits
 from staithe.query.http.bodies import FAULTS_MAX, fault
-from staithe.query.http.models import AnswerRequest, AnswerResponse, SearchRequest, SearchResponse, Strict
+from staithe.query.http.models import AnswerRequest, AnswerResponse, SearchRequest, SearchResponse
 from staithe.query.http.recorded import RecordedQueries, as_json
+from staithe.query.http.shapes import Strict
 from staithe.query.policy import SCOPE_READ, SCOPE_SEARCH, Refusal
 from staithe.query.stage import Hidden
 
@@ -124,13 +125,14 @@ class ToolRoom:
 
     async def _search(self, call: Call, asked: SearchRequest) -> bytes:
         told = await self._queries.search(
-            call.caller, asked.question, limit=asked.limit, interface=INTERFACE, traceparent=call.traceparent
-        )
+            call.caller, asked.question, limit=asked.limit, interface=INTERFACE, traceparent=call.traceparent,
+            explain=asked.explain,
+        )  # fmt: skip
         return told.body
 
     async def _answer(self, call: Call, asked: AnswerRequest) -> bytes:
         told = await self._queries.answer(
-            call.caller, asked.question, interface=INTERFACE, traceparent=call.traceparent
+            call.caller, asked.question, interface=INTERFACE, traceparent=call.traceparent, explain=asked.explain
         )
         return told.body
 
