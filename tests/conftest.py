@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # with import-mode=importlib nothing else makes `support` importable
 
 from support.checker import Checker
+from support.identity import Keycloak
 from support.live import LiveStack
 
 from staithe.kernel.errors import ConfigurationError
@@ -52,6 +53,17 @@ def checker(live: LiveStack) -> Iterator[Checker]:
     checker = Checker(live)
     yield checker
     checker.close()
+
+
+@pytest.fixture(scope="session")
+def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
+    """A real Keycloak with the realm of deploy/keycloak, on ports of its own."""
+    made = Keycloak(tmp_path_factory.mktemp("identity") / "home")
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -257,11 +257,11 @@ def test_compose_networks_join_exactly_the_edges_of_the_map() -> None:
     assert joined == containers | back | {(name, "monitoring") for name in SERVICES}
 
 
-def test_only_published_services_have_a_way_out_of_the_host() -> None:
+def test_only_what_is_published_has_a_way_out_of_the_host() -> None:
     open_networks = {name for name, network in COMPOSE["networks"].items() if not network["internal"]}
-    assert open_networks == {"front-ingestion", "front-sanitization", "front-query"}
+    assert open_networks == {"front-ingestion", "front-sanitization", "front-query", "front-issuer"}
     ports = {name: each["ports"] for name, each in COMPOSE["services"].items() if "ports" in each}
-    assert ports.keys() == {"ingestion", "sanitization", "query"}
+    assert ports.keys() == {"ingestion", "sanitization", "query", "issuer"}
     assert all(port.startswith("127.0.0.1:") for published in ports.values() for port in published)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -36,6 +37,14 @@ def free_ports() -> StackPorts:
         if all(is_free(ports.base + offset) for offset in MILVUS_INTERNAL_OFFSETS):
             return ports
     raise AssertionError("no free port base")
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 for one process, away from those of whole stacks and of outgoing connections."""
+    for port in random.sample(range(16_000, 20_000), 100):
+        if is_free(port):
+            return port
+    raise AssertionError("no free port")
 
 
 class LiveStack:

@@ -31,13 +31,13 @@ SITE: Final = Site(
     kafka_bootstrap=bootstrap(),
     registry_url="https://registry:8443/apis/ccompat/v7",
     milvus_uri="https://milvus:19530",
-    issuer_url="https://issuer:8443/realms/staithe",
+    issuer_url=f"https://{compose_parts.ISSUER_HOST}:{compose_parts.ISSUER_PORT}/realms/staithe",
     milvus_server_name="milvus",
     keys_url=f"https://{KEYS}:{HTTPS_PORT}",
     objects_url=f"file://{OBJECTS}",
 )
 
-SECRETS_FOLDER: Final = "./.secrets"
+SECRETS_FOLDER: Final = compose_parts.SECRETS_FOLDER
 APPLY: Final = "topology-apply"
 PUBLISHED: Final = {"query": 8443, "ingestion": 8444, "sanitization": 8445}
 """Port on 127.0.0.1 of each service that applications may call."""
@@ -90,6 +90,8 @@ def _services(topology: Topology) -> dict[str, Container]:
         "openbao": compose_parts.key_service(),
     }
     joined = {name: container | {"networks": dict.fromkeys(reached[name])} for name, container in parts.items()}
+    alias = {"aliases": [compose_parts.ISSUER_HOST]}
+    joined[ISSUER]["networks"] = dict.fromkeys(reached[ISSUER], alias) | {f"front-{ISSUER}": None}
     ours = {name: _service(topology, name) for name in topology.services}
     return brokers | joined | {APPLY: _apply(topology)} | ours
 

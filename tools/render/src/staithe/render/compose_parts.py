@@ -9,11 +9,19 @@ from typing import Final
 from staithe.kernel.topology import Topology
 from staithe.render import images
 from staithe.render.containers import Container, hardened, probe, secret, volume
-from staithe.render.environment import HEALTH_PORT
+from staithe.render.environment import HEALTH_PORT, TRUST
 from staithe.render.kafka_config import BROKERS, CLIENT_PORT, CLUSTER_ID, broker_name
 
 STATE: Final = "./.compose"
 """Data folders on the host, made by the documented step, so that no container needs root to own a volume."""
+
+SECRETS_FOLDER: Final = "./.secrets"
+ISSUER_HOST: Final = "issuer.localhost"
+"""The name by which browsers on the host and containers reach Keycloak: a token names one issuer, so it must be the
+same for both. Browsers resolve *.localhost to the host itself (RFC 6761), containers find the alias."""
+ISSUER_PORT: Final = 8446
+CONSOLE_URL: Final = "https://localhost:8443"
+"""Where browsers reach query's console; Keycloak lets them return there and nowhere else."""
 
 _FORMAT_AND_START: Final = (
     "set -eu; "
@@ -68,19 +76,23 @@ def issuer() -> Container:
         "build": {"context": "./deploy/docker/keycloak", "args": {"KEYCLOAK_IMAGE": images.KEYCLOAK}},
         "command": ["start", "--optimized", "--import-realm"],
         "environment": {
-            "KC_HOSTNAME": "https://issuer:8443",
+            "KC_HOSTNAME": f"https://{ISSUER_HOST}:{ISSUER_PORT}",
             "KC_HTTP_ENABLED": "false",
-            "KC_HTTPS_PORT": "8443",
+            "KC_HTTPS_PORT": str(ISSUER_PORT),
             "KC_HTTPS_PROTOCOLS": "TLSv1.3",
             "KC_HTTPS_CERTIFICATE_FILE": "/run/secrets/tls.pem",
             "KC_HTTPS_CERTIFICATE_KEY_FILE": "/run/secrets/tls.key",
+            "KC_TRUSTSTORE_PATHS": f"{TRUST}/ca.pem",
+            "STAITHE_CONSOLE_URL": CONSOLE_URL,
         },
+        "ports": [f"127.0.0.1:{ISSUER_PORT}:{ISSUER_PORT}"],
         "secrets": [secret("issuer", "tls.pem"), secret("issuer", "tls.key")],
         "volumes": [
             volume(f"{STATE}/issuer", "/opt/keycloak/data"),
-            volume("./deploy/docker/keycloak/realm.json", "/opt/keycloak/data/import/realm.json", read_only=True),
+            volume("./deploy/keycloak/realm.json", "/opt/keycloak/data/import/realm.json", read_only=True),
+            volume(f"{SECRETS_FOLDER}/trust/ca.pem", f"{TRUST}/ca.pem", read_only=True),
         ],
-        "healthcheck": probe("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8443", start_seconds=90),
+        "healthcheck": probe("bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{ISSUER_PORT}", start_seconds=90),
     }
 
 

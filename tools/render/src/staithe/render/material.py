@@ -155,7 +155,7 @@ def _leaf(authority: _Authority, certificate: Path, key: Path, common_name: str,
     _openssl(
         "req", "-x509", *_NEW_KEY, "-keyout", str(key), "-out", str(certificate), "-days", str(LEAF_DAYS),
         "-CA", str(authority.certificate), "-CAkey", str(authority.key), "-subj", f"/O=staithe/CN={common_name}",
-        "-addext", f"subjectAltName=DNS:{host},DNS:localhost,IP:127.0.0.1",
+        "-addext", f"subjectAltName=DNS:{host},DNS:{host}.localhost,DNS:localhost,IP:127.0.0.1",
         "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "keyUsage=critical,digitalSignature",
         "-addext", "extendedKeyUsage=serverAuth,clientAuth",
     )  # fmt: skip

@@ -17,6 +17,7 @@ from staithe.stack.limits import DOWNLOADS_IN_PARALLEL, UNPACKED_BYTES_MAX, UNPA
 
 KAFKA_LOCK: Final = "kafka-4.4.0"
 REGISTRY_LOCK: Final = "apicurio-registry-3.3.3"
+KEYCLOAK_LOCK: Final = "keycloak-26.7.3"
 
 _LOCKS: Final = Path(__file__).with_name("locks")
 _TREE: Final = "tree"
