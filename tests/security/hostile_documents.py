@@ -155,9 +155,8 @@ _TEXT: Final = (
     case("CSV header that multiplies", CSV, lambda: b"h" * 300 + b"\n" + b"1\n" * MIB, "TEXT_TOO_LARGE"),
 )
 _HTML: Final = (
-    case("HTML 100,000 deep", HTML, lambda: b"<div>" * 100_000 + b"x", PARSED, "PARSER_TIMEOUT", "PARSER_CRASHED"),
-    case("100,000 open formats", HTML, lambda: b"<b><i><u>" * 33_000 + b"x", PARSED, "PARSER_TIMEOUT", "PARSER_CRASHED",
-         "PARSER_MEMORY"),
+    case("HTML 100,000 deep", HTML, lambda: b"<div>" * 100_000 + b"x", "HTML_TOO_COMPLEX"),
+    case("100,000 open formats", HTML, lambda: b"<b><i><u>" * 33_000 + b"x", "HTML_TOO_COMPLEX"),
     case("adoption agency", HTML, lambda: b"<a><p>" * 20_000 + b"x", PARSED, "PARSER_TIMEOUT", "PARSER_CRASHED", "PARSER_MEMORY"),
     case("20,000 attributes on one tag", HTML, lambda: b"<p " + b" ".join(b"a%d" % n for n in range(20_000)) + b">x",
          PARSED, "PARSER_TIMEOUT"),

@@ -14,6 +14,7 @@ from document_samples import (
     zip_bytes,
 )  # fmt: skip
 
+from staithe.ingestion.parsers.limits import MAIL_LINES_MAX, MAIL_PARAMETERS_BYTES_MAX
 from staithe.ingestion.parsers.parse import parse_document
 from staithe.kernel.errors import InvalidEvent
 
@@ -258,3 +259,20 @@ def test_an_entry_that_reaches_into_the_directory_is_refused() -> None:
 )
 def test_a_date_past_all_calendars_is_damage_and_no_crash(date: str) -> None:
     assert reason(f"Date: {date}\nSubject: x\n\nbody".encode(), EML) == "EML_INVALID"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        mail_bytes("x\n" * (MAIL_LINES_MAX + 1)),
+        mail_bytes("\n".join(["--b\nContent-Type: text/x; " + "a=b;" * 250 + "\n\nx"] * 190), MULTIPART),
+        mail_bytes("x", "Content-Disposition: inline;\n" + " a=b;\n" * (MAIL_PARAMETERS_BYTES_MAX // 6)),
+    ],
+    ids=["lines", "parameters of parts", "parameters on lines of their own"],
+)
+def test_mail_that_costs_too_much_is_refused(content: bytes) -> None:
+    assert reason(content, EML) == "EML_TOO_COMPLEX"
+
+
+def test_mail_of_many_lines_is_read() -> None:
+    assert parse_document(mail_bytes("x\n" * 10_000), EML).text.count("\n") > 9_000

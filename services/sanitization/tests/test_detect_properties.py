@@ -69,8 +69,8 @@ def _work(text: str) -> int:
     encoded, work = text.encode(), Work()
     context, announced = DETECTOR._keywords.read(encoded.lower())
     position = candidates = 0
-    while (match := DETECTOR._patterns._scan.search(encoded, position)) is not None:
-        position, candidates = max(match.start() + 1, match.end()), candidates + 1
+    while (match := DETECTOR._patterns._scan.search(encoded, position, len(encoded))) is not None:
+        position, candidates = max(match[0] + 1, match[1]), candidates + 1
     DETECTOR._patterns.find(encoded, context, work)
     DETECTOR._rules.find(encoded, announced, work)
     return candidates + len(announced) + work.done

@@ -11,7 +11,8 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 from staithe.ingestion.parsers.css import alternatives, hides, hiding_selectors
 from staithe.ingestion.parsers.document import ParsedDocument, TextCollector, one_line
 from staithe.ingestion.parsers.encoding import decode_text
-from staithe.ingestion.parsers.limits import HTML_NODES_MAX
+from staithe.ingestion.parsers.limits import HTML_NODES_MAX, STYLE_TRIALS_INSIDE, STYLE_TRIALS_MAX
+from staithe.ingestion.parsers.openness import check_open_elements
 from staithe.ingestion.parsers.reasons import refusal
 from staithe.ingestion.parsers.sniff import HTML
 
@@ -101,8 +102,10 @@ def parse_html(content: bytes, charset: str | None) -> ParsedDocument:
 def html_text(markup: str) -> ParsedDocument:
     """Visible text of decoded markup; also for the HTML body of a mail."""
     # Lexbor replaces NUL inconsistently by context; a reader never sees one.
-    tree = LexborHTMLParser(markup.replace("\x00", ""))
-    walk = _Walk(_hidden_elements(tree))
+    markup = markup.replace("\x00", "")
+    check_open_elements(markup)
+    tree = LexborHTMLParser(markup)
+    walk = _Walk(_hidden_elements(tree, markup.count("<")))
     if tree.body is not None:
         walk.run(tree.body)
     signals = {
@@ -118,11 +121,14 @@ def _charset_in_markup(content: bytes) -> str | None:
     return found[1].decode("ascii") if found else None
 
 
-def _hidden_elements(tree: LexborHTMLParser) -> set[int]:
+def _hidden_elements(tree: LexborHTMLParser, tags: int) -> set[int]:
     hidden = {node.mem_id for node in tree.css(_HIDDEN_ATTRIBUTES)}
     hidden.update(node.mem_id for node in tree.css("[style]") if hides(node.attributes.get("style") or ""))
     sheets = "\n".join(node.text(deep=True) for node in tree.css("style"))
-    for selector in hiding_selectors(sheets) if sheets else ():
+    selectors = hiding_selectors(sheets) if sheets else ()
+    if sum(tags * (1 + each.count(":has(") * tags // STYLE_TRIALS_INSIDE) for each in selectors) > STYLE_TRIALS_MAX:
+        raise refusal("HTML_TOO_COMPLEX")
+    for selector in selectors:
         found = _matching(tree, selector)
         if found is None:
             # What is still not understood (such as `p::before`) hides no element.

@@ -15,6 +15,8 @@ from staithe.ingestion.parsers.limits import (
     ATTACHMENT_NAME_CHARACTERS_MAX,
     MAIL_HEADER_BLOCK_BYTES_MAX,
     MAIL_HEADER_CHARACTERS_MAX,
+    MAIL_LINES_MAX,
+    MAIL_PARAMETERS_BYTES_MAX,
     MIME_DEPTH_MAX,
     MIME_PARTS_MAX,
 )
@@ -24,6 +26,9 @@ from staithe.ingestion.parsers.sniff import EML
 _SHOWN: Final = ("Subject", "From", "To", "Cc", "Date")
 _BOUNDARY: Final = re.compile(rb"boundary\s*=", re.IGNORECASE)
 _MESSAGE: Final = re.compile(rb"^content-type:\s*message/", re.IGNORECASE | re.MULTILINE)
+_PARAMETERS: Final = re.compile(
+    rb"^content-(?:type|disposition):[^\r\n]*+(?:\r?\n[ \t][^\r\n]*+)*+", re.IGNORECASE | re.MULTILINE
+)
 _BLANK_LINE: Final = re.compile(rb"\r?\n\r?\n")
 # A part that does not decode as it says is refused; a missing closing boundary is common and harmless.
 _DAMAGE: Final = (
@@ -56,12 +61,15 @@ def parse_mail(content: bytes, charset: str | None = None) -> ParsedDocument:
 
 
 def _check_size(content: bytes) -> None:
-    """Before the stdlib parses: it recurses once a nested part and is quadratic in some headers."""
+    """Before the stdlib parses: it recurses once a nested part, is quadratic in some headers and slow with lines."""
+    if content.count(b"\n") + content.count(b"\r") > MAIL_LINES_MAX * (2 if b"\r\n" in content else 1):
+        raise refusal("EML_TOO_COMPLEX")
     end = _BLANK_LINE.search(content)
     if (end.start() if end else len(content)) > MAIL_HEADER_BLOCK_BYTES_MAX:
         raise refusal("EML_TOO_COMPLEX")
     containers = sum(1 for pattern in (_BOUNDARY, _MESSAGE) for _ in pattern.finditer(content))
-    if containers > MIME_PARTS_MAX:
+    parameters = sum(len(each.group()) for each in _PARAMETERS.finditer(content))
+    if containers > MIME_PARTS_MAX or parameters > MAIL_PARAMETERS_BYTES_MAX:
         raise refusal("EML_TOO_COMPLEX")
 
 

@@ -6,7 +6,7 @@ its own characters and by the words around it, each at a cost that does not depe
 
 import re
 from ipaddress import AddressValueError, IPv6Address
-from typing import Any, Final
+from typing import Final
 
 from stdnum import bitcoin
 
@@ -14,6 +14,7 @@ from staithe.sanitization.detect import identities, shapes
 from staithe.sanitization.detect.accounts import iban_length
 from staithe.sanitization.detect.context import Context
 from staithe.sanitization.detect.days import WEEKDAY_SCORE, YEAR_SCORE, is_day, number_behind
+from staithe.sanitization.detect.expressions import Expression
 from staithe.sanitization.detect.finding import Finding, digest
 from staithe.sanitization.detect.identities import Identities
 from staithe.sanitization.detect.numbers import NAME, Numbers
@@ -59,11 +60,11 @@ class _Reading:
         self._found: list[Finding] = []
         self._numbers = Numbers(encoded, context, kinds, work, self._found)
 
-    def run(self, scan: Any, inner: Any, number: Any) -> list[Finding]:
+    def run(self, scan: Expression, inner: Expression, number: Expression) -> list[Finding]:
         self._scan, self._number_at = scan, number
         position, size = 0, len(self._encoded)
-        while position < size and (match := scan.search(self._encoded, position)) is not None:
-            start, end = match.span()
+        while position < size and (match := scan.search(self._encoded, position, size)) is not None:
+            start, end = match
             if self._encoded[start] in _ADDRESS_FIRST and _ADDRESS.match(self._encoded, start, end):
                 position = self._address(start, end, inner)
             else:
@@ -74,13 +75,13 @@ class _Reading:
         self._found.append(Finding(entity, start, end, score, NAME))
         return end
 
-    def _address(self, start: int, end: int, inner: Any) -> int:
+    def _address(self, start: int, end: int, inner: Expression) -> int:
         """A URL, and what stands inside of it: an address of the web hides nothing."""
         text = self._encoded[start:end]
         self._add("URL", start, start + len(text.rstrip(_URL_END)), 0.9)
         position = start + max(text.find(b"://") + 3, 3)
         while position < end and (match := inner.search(self._encoded, position, end)) is not None:
-            position = self._judge(*match.span())
+            position = self._judge(*match)
         return max(end, position)
 
     def _judge(self, start: int, end: int) -> int:
@@ -107,8 +108,8 @@ class _Reading:
         if entity:
             number = start + offset
             # It may be the beginning of something longer, which is then read instead.
-            longer = self._scan.match(self._encoded, number) if offset else None
-            if longer is not None and longer.end() > end:
+            longer = self._scan.match(self._encoded, number, len(self._encoded)) if offset else None
+            if longer is not None and longer[1] > end:
                 return number
             return self._add(entity, number, end, YEAR_SCORE if entity == "DATE" else 0.85)
         if is_day(text):
@@ -168,9 +169,9 @@ class _Reading:
     def _date(self, start: int, end: int) -> int:
         following = self._encoded[end : end + 2]
         if following[:1] and following[0] in b"-/. " and following[1:].isdigit():
-            row = self._number_at.match(self._encoded, start)
-            if row is not None and (following[0] != 32 or row.end() - end > 6):
-                return self._numbers.judge(start, row.end())
+            row = self._number_at.match(self._encoded, start, len(self._encoded))
+            if row is not None and (following[0] != 32 or row[1] - end > 6):
+                return self._numbers.judge(start, row[1])
         if "birth" in self._context.around(start, end):
             return self._add("DATE_OF_BIRTH", start, end, 0.9)
         return self._add("DATE", start, end, 0.8)

@@ -13,6 +13,7 @@ from typing import Any, Final
 import re2
 
 from staithe.sanitization.detect.entities import ENTITIES
+from staithe.sanitization.detect.expressions import Expression
 from staithe.sanitization.detect.files import read
 from staithe.sanitization.detect.finding import Finding, digest
 from staithe.sanitization.detect.work import Work
@@ -56,8 +57,7 @@ class Rules:
         self.rules = tuple(rule for rules in groups.values() for rule in rules)
         self._detectors = tuple(name for name, rules in groups.items() for _ in rules)
         self.versions = {name: digest(tuple(rules)) for name, rules in groups.items()}
-        self._expressions = [re2.compile(rule.pattern.encode()) for rule in self.rules]
-        self._values = [expression.groupindex.get(b"value", 0) for expression in self._expressions]
+        self._expressions = [Expression(rule.pattern.encode()) for rule in self.rules]
         self._allowed = [re2.compile(rule.allow.encode()) if rule.allow else None for rule in self.rules]
 
     def find(self, encoded: bytes, announced: Iterable[tuple[int, int, int]], work: Work) -> list[Finding]:
@@ -67,23 +67,20 @@ class Rules:
         """
         found: list[Finding] = []
         read_to: dict[int, int] = {}
+        size = len(encoded)
         for index, start, end in announced:
             read = read_to.get(index, 0)
             if start < read:
                 continue
-            rule, expression = self.rules[index], self._expressions[index]
-            if rule.before:
-                match = expression.search(encoded, max(read, start - rule.before), end + rule.after)
-            else:
-                match = expression.match(encoded, start, end + rule.after)
-            if match is None:
+            rule = self.rules[index]
+            first_byte = max(read, start - rule.before) if rule.before else start
+            match = self._expressions[index].value(
+                encoded, first_byte, min(end + rule.after, size), anywhere=rule.before > 0
+            )
+            if match is None or not self._counts(index, encoded[match[0] : match[1]]):
                 work.spend(1 + rule.after // _READ_BYTES)
                 continue
-            first, last = match.span(self._values[index])
-            if not self._counts(index, encoded[first:last]):
-                work.spend(1 + rule.after // _READ_BYTES)
-                continue
-            read_to[index] = match.end()
+            first, last, read_to[index] = match
             found.append(Finding(rule.entity, first, last, rule.score, self._detectors[index]))
         return found
 

@@ -1,7 +1,6 @@
 """Settles between findings that meet, and turns bytes into characters. Pure."""
 
 from bisect import bisect_left, bisect_right, insort
-from itertools import pairwise
 from typing import Final
 
 from staithe.sanitization.detect.entities import ENTITIES, Group
@@ -21,7 +20,19 @@ def settled(findings: list[Finding]) -> list[Finding]:
     well, unless it is of ordinary kind, so that nothing becomes visible by standing beside something worse.
     """
     findings.sort(key=_place)
-    if all(each.end <= following.start for each, following in pairwise(findings)):
+    kept: list[Finding] = []
+    first, reach = 0, 0
+    for index, each in enumerate(findings):
+        if each.start >= reach:
+            kept += _settled_among(findings[first:index])
+            first = index
+        reach = max(reach, each.end)
+    return kept + _settled_among(findings[first:])
+
+
+def _settled_among(findings: list[Finding]) -> list[Finding]:
+    """The same for findings each of which meets another."""
+    if len(findings) < 2:
         return findings
     kept: list[Finding] = []
     for each in sorted(findings, key=lambda one: (_RANK.get(one.entity, len(_RANK)), one.start - one.end, one.start)):

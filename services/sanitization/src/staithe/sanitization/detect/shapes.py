@@ -9,6 +9,7 @@ from typing import Final
 import re2
 
 from staithe.sanitization.detect.days import COUNTRY_POSTCODE, DAY, STATE_POSTCODE, WEEKDAY, YEAR
+from staithe.sanitization.detect.expressions import Expression
 
 _MEMORY_BYTES: Final = 64 << 20
 """Room for the automaton's states; without it RE2 falls back to a slower machine."""
@@ -50,25 +51,25 @@ _ORDER: Final = (
 )  # fmt: skip
 
 
-def _compile(pattern: bytes) -> "re2._Regexp":
+def _compile(pattern: bytes) -> Expression:
     options = re2.Options()
     options.max_mem = _MEMORY_BYTES
     options.never_capture = True
     options.log_errors = False
-    return re2.compile(pattern, options)
+    return Expression(pattern, options)
 
 
-def scanner() -> "re2._Regexp":
+def scanner() -> Expression:
     """Finds candidates in a text."""
     return _compile(b"|".join((_URL, *_ORDER)))
 
 
-def inner_scanner() -> "re2._Regexp":
+def inner_scanner() -> Expression:
     """Finds candidates in what was found to be an address of the web."""
     return _compile(b"|".join(_ORDER))
 
 
-def number_at() -> "re2._Regexp":
+def number_at() -> Expression:
     """Matches a row of digits, for what began like a date and goes on."""
     return _compile(_NUMBER)
 
