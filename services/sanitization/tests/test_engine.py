@@ -1,6 +1,7 @@
 """The engine: what was found is nowhere in the result in any spelling, and every finding leads back to its place."""
 
 import base64
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from staithe.kernel.errors import Integrity
 from staithe.kernel.vocabulary import Tier
 from staithe.sanitization.detect import Detector, Finding
 from staithe.sanitization.detect.injection import InjectionScorer
 from staithe.sanitization.engine import Engine, SafeText
+from staithe.sanitization.normalise import normalise
 from staithe.sanitization.policy import DocumentLabels, Policy
 from staithe.sanitization.pseudonyms import PSEUDONYM, PseudonymKeys
 
@@ -186,6 +189,65 @@ def test_pseudonymised_text_leads_back_to_what_stood_there(value: str) -> None:
     match = PSEUDONYM.search(safe.text)
     assert match is not None
     assert KEYS.reveal("harbour", match[1], match[2]) == EMAIL
+
+
+PSEUDONYMISING = engine({"entities": ["*"], "action": "pseudonymise"})
+MIXED = st.lists(
+    st.one_of(AROUND, st.sampled_from([EMAIL, CARD, PHONE, IBAN, "8.8.4.4", "Ünal", "[EMAIL]", "[EMAIL:x]", "²", "ﬁ"])),
+    max_size=10,
+).map(" ".join)
+
+
+def revealed(text: str, tenant: str = "harbour") -> str:
+    """The text with every pseudonym that opens for the tenant opened."""
+
+    def opened(match: re.Match[str]) -> str:
+        try:
+            return KEYS.reveal(tenant, match[1], match[2])
+        except Integrity:
+            return match[0]
+
+    return PSEUDONYM.sub(opened, text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(MIXED)
+def test_whole_text_comes_back_when_its_pseudonyms_are_opened(text: str) -> None:
+    safe = PSEUDONYMISING.sanitize(text, LABELS)
+    assert revealed(safe.text) == normalise(text).text
+    assert all(each.value not in safe.text for each in safe.findings if len(squeezed(each.value)) >= 6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(MIXED)
+def test_nothing_opens_for_another_tenant(text: str) -> None:
+    safe = PSEUDONYMISING.sanitize(text, LABELS)
+    assert revealed(safe.text, "millrace") == safe.text
+
+
+@settings(max_examples=300, deadline=None)
+@given(MIXED)
+def test_replacing_the_spans_in_the_original_gives_the_masked_text(text: str) -> None:
+    """Exact: one character more or less in any span would show."""
+    safe, parts, position = MASKING.sanitize(text, LABELS), [], 0
+    for each in safe.findings:
+        parts += [text[position : each.start], each.replacement]
+        position = each.end
+    assert normalise("".join([*parts, text[position:]])).text == safe.text
+
+
+@pytest.mark.parametrize("action", ["generalise", "shift_date"])
+@pytest.mark.parametrize("spelling", [each for each in SPELLINGS if each != "Cyrillic"])
+def test_no_spelling_of_a_coarsened_date_stays(action: str, spelling: str) -> None:
+    value = "12 March 1984"
+    other = SPELLINGS[spelling](value)
+    safe = done(f"Born on {value}.\nAgain: {other}.", action, DATE=value).text
+    assert squeezed(value) not in squeezed(safe)
+    assert other not in safe
+
+
+def test_year_that_stands_elsewhere_as_a_number_stays() -> None:
+    assert done("in 1984 we made 1984 tables", "generalise", DATE="1984").text == "in [YEAR 1984] we made 1984 tables"
 
 
 def test_one_value_has_one_pseudonym_in_all_documents() -> None:

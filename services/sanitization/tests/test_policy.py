@@ -7,6 +7,7 @@ import pytest
 
 from staithe.kernel.errors import ConfigurationError
 from staithe.kernel.vocabulary import Classification, Tier
+from staithe.sanitization.detect import ENTITIES
 from staithe.sanitization.policy import Action, DocumentLabels, Policy, Verdict, verdict_of
 from staithe.sanitization.policy_file import POLICY_BYTES_MAX, load_policy, parse_policy
 
@@ -197,10 +198,18 @@ def test_standard_policy_masks_contact_data_ids_and_secrets_in_every_tier(tier: 
     assert ruling.on_finding(entity, 1.0).action is Action.MASK
 
 
-@pytest.mark.parametrize("entity", ["PERSON", "ORGANIZATION", "LOCATION", "DATE", "DATE_OF_BIRTH", "AGE", "IP"])
-def test_standard_policy_keeps_nothing_of_the_kind_from_analytics(entity: str) -> None:
+@pytest.mark.parametrize("score", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("entity", sorted({*ENTITIES, "NEVER_HEARD_OF"} - {"BIC"}))
+def test_standard_policy_shows_analytics_no_finding_and_nothing_that_leads_back(entity: str, score: float) -> None:
     ruling = load_policy(STANDARD).ruling_for(ANALYTICS)
-    assert ruling.on_finding(entity, 0.0).action in (Action.MASK, Action.GENERALISE)
+    assert ruling.on_finding(entity, score).action in (Action.MASK, Action.GENERALISE, Action.QUARANTINE)
+
+
+@pytest.mark.parametrize("classification", list(Classification))
+@pytest.mark.parametrize("source", ["", "wiki", "mailbox", "scanner"])
+def test_no_other_label_lets_tier_two_see_more(classification: Classification, source: str) -> None:
+    labels = DocumentLabels("millrace", source, Tier.ANALYTICS, classification)
+    assert load_policy(STANDARD).ruling_for(labels).entities == load_policy(STANDARD).ruling_for(ANALYTICS).entities
 
 
 @pytest.mark.parametrize("tier", [Tier.OFFICE, Tier.ENGINEERING])

@@ -157,6 +157,31 @@ def test_check_warns_of_types_nobody_reads_and_signals_nobody_reports(tmp_path: 
     ]
 
 
+def test_check_warns_of_what_tier_two_would_see(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(
+        "{version: 1, name: x, entities: [{id: who, entities: [PERSON], action: pseudonymise},"
+        " {id: where, when: {tiers: [ANALYTICS]}, entities: [ADDRESS, URL], action: keep},"
+        " {id: office, when: {tiers: [OFFICE]}, entities: [EMAIL], action: keep}]}"
+    )
+    assert json.loads(staithe("policy", "check", "--json", str(path)).stdout)["warnings"] == [
+        "rule who: tier 2 gets pseudonyms of PERSON, which lead back", "rule where: tier 2 sees ADDRESS as it stands",
+    ]  # fmt: skip
+
+
+def test_tier_two_of_a_letter_names_nobody(letter: Path) -> None:
+    letter.write_text(
+        "On 12 March 2026 Jane Whitfield left. She was born on 3 May 1984 and lives in Bristol BS1 4DJ.\n"
+    )
+    office, analytics = (
+        staithe("scan", "--text", str(letter), "--policy", POLICY, "--tier", tier).stdout for tier in "12"
+    )
+    assert "Jane Whitfield" in office
+    assert "12 March 2026" in office
+    assert not any(each in analytics for each in ("Jane", "Whitfield", "Bristol", "3 May", "12 March", "1 4DJ"))
+    assert all(each in analytics for each in ("[YEAR 1984]", "[REGION BS]", "[YEAR 2026]"))
+
+
 def test_explain_says_which_rule_does_not_allow_the_type(letter: Path) -> None:
     done = staithe("policy", "explain", "--json", str(letter), "--policy", POLICY, "--source", "mailbox")
     explained = json.loads(done.stdout)

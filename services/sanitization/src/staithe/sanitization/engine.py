@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from staithe.kernel.errors import StaitheError
 from staithe.sanitization.detect import Finding
-from staithe.sanitization.echoes import Value, find_echoes
+from staithe.sanitization.echoes import COMPACT_MIN, Value, find_echoes
 from staithe.sanitization.generalise import generalise, shift_date
 from staithe.sanitization.normalise import NormalisedText, normalise
 from staithe.sanitization.policy import (
@@ -29,6 +29,8 @@ INVISIBLE_SIGNAL: Final = "INVISIBLE_CHARACTERS"
 ECHO_DETECTOR: Final = "echo"
 _HIDING: Final = (Action.MASK, Action.PSEUDONYMISE, Action.HASH, Action.DROP, *HOLDING)
 """What is done to a value so that it is seen nowhere: then its other spellings must go too."""
+_COARSENING: Final = (Action.GENERALISE, Action.SHIFT_DATE)
+"""What lets something of a value be seen: other spellings go too where the value is long enough to be meant by them."""
 
 
 class DetectionFailed(StaitheError):
@@ -190,14 +192,18 @@ def _echoes(normal: NormalisedText, findings: Sequence[Finding], ruling: Ruling)
     hidden = [
         Value(value, normalise(value).folded, index)
         for index, each in enumerate(findings)
-        if ruling.on_finding(each.entity, each.score).action in _HIDING
         for value in [normal.text[each.start : each.end]]
+        if _must_not_stay(ruling.on_finding(each.entity, each.score).action, value)
     ]
     in_text, in_folded = find_echoes(normal.text, normal.folded, hidden) if hidden else ([], [])
     for echo in in_text:
         yield _echo_of(findings[echo.label], echo.start, echo.end)
     for echo in in_folded:
         yield _echo_of(findings[echo.label], *normal.text_span(echo.start, echo.end))
+
+
+def _must_not_stay(action: Action, value: str) -> bool:
+    return action in _HIDING or (action in _COARSENING and sum(map(str.isalnum, value)) >= COMPACT_MIN)
 
 
 def _echo_of(finding: Finding, start: int, end: int) -> Finding:

@@ -18,10 +18,11 @@ from staithe.cli.stack_verbs import JsonOption
 from staithe.ingestion.parsers.document import SIGNALS
 from staithe.ingestion.parsers.sniff import SUPPORTED
 from staithe.kernel.errors import ConfigurationError, InvalidEvent
-from staithe.kernel.vocabulary import Classification
+from staithe.kernel.vocabulary import Classification, Tier
 from staithe.sanitization.detect import ENTITIES
+from staithe.sanitization.detect.entities import Group
 from staithe.sanitization.engine import INJECTION_SIGNAL, INVISIBLE_SIGNAL
-from staithe.sanitization.policy import ANY, Policy, When
+from staithe.sanitization.policy import ANY, Action, DocumentLabels, Policy, When
 from staithe.sanitization.policy_file import load_policy
 
 policy = typer.Typer(no_args_is_help=True, help="The sanitization policy.")
@@ -130,7 +131,19 @@ def _warnings(checked: Policy) -> list[str]:
         for rule in checked.signals
         if rule.signal not in known
     ]
-    return warnings + _warnings_of_types(checked)
+    return warnings + _warnings_of_types(checked) + _warnings_of_tier_two(checked)
+
+
+def _warnings_of_tier_two(checked: Policy) -> list[str]:
+    """What tier 2 would see of surely found values, in documents that no other label sets apart."""
+    warnings = []
+    for entity, group in ENTITIES.items():
+        decision = checked.ruling_for(DocumentLabels("", tier=Tier.ANALYTICS)).on_finding(entity, 1.0)
+        if decision.action is Action.PSEUDONYMISE:
+            warnings.append(f"rule {decision.rule}: tier 2 gets pseudonyms of {entity}, which lead back")
+        elif decision.action is Action.KEEP and group is not Group.ORDINARY:
+            warnings.append(f"rule {decision.rule}: tier 2 sees {entity} as it stands")
+    return warnings
 
 
 def _warnings_of_types(checked: Policy) -> list[str]:
