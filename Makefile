@@ -16,13 +16,14 @@ MODELS := services/sanitization/src/staithe/sanitization/detect/models
 PEERS := $(HOME)/.cache/staithe/bench-sanitization
 RUNS ?= 100000
 FUZZ_LIBRARIES := $(HOME)/.cache/staithe/fuzz-sanitization
+TLS_SCAN := $(HOME)/.cache/staithe/tls-scan
 TRAIN_LIBRARIES := $(HOME)/.cache/staithe/train-names
 TRAIN := PYTHONPATH=$(TRAIN_LIBRARIES):tools/train/names:tools/train/injection OPENBLAS_NUM_THREADS=1 $(BIN)/python
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup run up down test test-unit test-security fuzz fuzz-sanitization check format bench bench-audit bench-sanitization chaos soak train-names lock clean
+.PHONY: help setup run up down test test-unit test-security sbom wheels fuzz fuzz-sanitization check format bench bench-audit bench-sanitization chaos soak train-names lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +53,9 @@ check: $(STAMP) ## Format, lint, types, import rules, locks, rendered files, sam
 	@$(BIN)/mypy --no-error-summary $(foreach p,kernel vectors keys client ingestion sanitization embedding indexing audit query stack cli render,-p staithe.$(p))
 	@$(BIN)/lint-imports --no-logo --config .importlinter > /tmp/staithe-imports.$$$$ || { cat /tmp/staithe-imports.$$$$; exit 1; }; rm -f /tmp/staithe-imports.$$$$
 	@$(BIN)/python tools/dev/lock.py --check
+	@$(BIN)/python tools/dev/sbom.py --check
+	@$(BIN)/python tools/dev/secret_scan.py
+	@$(BIN)/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml libs services tools
 	@$(BIN)/python -m staithe.render check
 	@$(BIN)/python samples/build.py --check
 	@$(BIN)/python samples/check.py > /dev/null
@@ -64,8 +68,19 @@ test-unit: $(STAMP) ## Unit tests only
 test: $(STAMP) ## Everything: unit, architecture, contract, integration, security and end-to-end tests on real processes
 	@$(PYTEST) -q libs services tools samples tests
 
-test-security: $(STAMP) ## The tests that docs/threat-model.md names, on real parts
-	@$(BIN)/python tests/security/threats.py | xargs $(PYTEST) -q
+test-security: $(STAMP) $(TLS_SCAN)/.installed ## The tests that docs/threat-model.md names, on real parts
+	@$(BIN)/python tests/security/threats.py | STAITHE_TEST_SSLYZE=$(TLS_SCAN)/bin/python xargs $(PYTEST) -q
+
+$(TLS_SCAN)/.installed: requirements/tls-scan.txt
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --no-deps --require-hashes -r requirements/tls-scan.txt
+	@touch $@
+
+sbom: $(STAMP) ## What each image is made of, as CycloneDX in dist/sbom, and under which licences
+	@$(BIN)/python tools/dev/sbom.py
+
+wheels: $(STAMP) ## A wheel of each distribution in dist/wheels, built twice; fails when the two differ
+	@$(BIN)/python tools/dev/wheels.py
 
 fuzz: $(STAMP) ## Send 600 generated requests to each operation of the query API; minutes
 	@STAITHE_FUZZ_EXAMPLES=600 $(PYTEST) -q services/query/tests/test_edge.py -k description

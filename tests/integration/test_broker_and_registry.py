@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import json
 import os
-import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
@@ -27,7 +26,6 @@ from staithe.stack import aot, broker, maven, registry
 from staithe.stack.certificates import prepare_certificates
 from staithe.stack.layout import CachePaths, StackPaths, prepare_stack
 from staithe.stack.limits import JAVA_START_TIMEOUT_S
-from staithe.stack.pki import Usage, ensure_authority, ensure_leaf
 from staithe.stack.ports import HOST, StackPorts, find_free
 from staithe.stack.processes import ProcessSpec, spawn, stop, wait_ready
 from staithe.stack.secrets import ensure_kafka_passwords, kafka_password
@@ -138,65 +136,6 @@ def refusal_of(configuration: dict[str, Any]) -> set[int]:
         admin.poll(0.5)
         return errors
     return set()
-
-
-def handshake(
-    port: int, authority: Path, *, version: ssl.TLSVersion, certificate: tuple[Path, Path] | None = None
-) -> str | None:
-    context = ssl.create_default_context(cafile=str(authority))
-    context.minimum_version = context.maximum_version = version
-    if certificate:
-        context.load_cert_chain(*certificate)
-    with (
-        socket.create_connection((HOST, port), timeout=ANSWER_S) as raw,
-        context.wrap_socket(raw, server_hostname="localhost") as tls,
-    ):
-        # In TLS 1.3 a server refuses a client's certificate only after the client's handshake is done.
-        tls.settimeout(1)
-        with contextlib.suppress(TimeoutError):
-            if tls.recv(1) == b"":
-                raise ssl.SSLError("closed by the server")
-        return tls.version()
-
-
-def authority_of(stack: Stack, name: str) -> Path:
-    internal = name in {"kafka_internal", "kafka_controller"}
-    return (stack.paths.pki_broker if internal else stack.paths.pki_services) / "ca.pem"
-
-
-def certificate_of(stack: Stack, name: str) -> tuple[Path, Path] | None:
-    if name not in {"kafka_internal", "kafka_controller"}:
-        return None
-    return stack.paths.pki_broker / "broker.pem", stack.paths.pki_broker / "broker.key"
-
-
-@pytest.mark.parametrize("name", ALL_PORTS)
-def test_every_listener_speaks_tls_1_3_and_refuses_1_2(stack: Stack, name: str) -> None:
-    port, authority, certificate = stack.ports.of(name), authority_of(stack, name), certificate_of(stack, name)
-    assert handshake(port, authority, version=ssl.TLSVersion.TLSv1_3, certificate=certificate) == "TLSv1.3"
-    with pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"):
-        handshake(port, authority, version=ssl.TLSVersion.TLSv1_2, certificate=certificate)
-
-
-@pytest.mark.parametrize("name", ["kafka_internal", "kafka_controller"])
-def test_internal_listeners_refuse_no_certificate_and_one_of_the_services_authority(stack: Stack, name: str) -> None:
-    port, authority = stack.ports.of(name), authority_of(stack, name)
-    services = ensure_authority(stack.paths.pki_services, common_name="Staithe local services")
-    leaf = ensure_leaf(services, stack.paths.pki_services, "broker-intruder", usage=Usage.CLIENT)
-    for certificate in (None, (leaf.certificate, leaf.key)):
-        with pytest.raises((ssl.SSLError, ConnectionError)):
-            handshake(port, authority, version=ssl.TLSVersion.TLSv1_3, certificate=certificate)
-
-
-def test_every_listener_is_on_loopback_only(stack: Stack) -> None:
-    listening = [
-        connection.laddr
-        for pid in stack.pids.values()
-        for connection in psutil.Process(pid).net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-    ]
-    assert {address.port for address in listening} == {stack.ports.of(name) for name in ALL_PORTS}
-    assert {address.ip.removeprefix("::ffff:") for address in listening} == {HOST}
 
 
 def test_operator_gets_in(operator: AdminClient, topic: str) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ROOT / "requirements"
 DISTRIBUTIONS = {path.parent.name: path for path in ROOT.glob("*/*/pyproject.toml")}
+APART = "# Locked apart from dev.txt"
+"""In a *-*.in whose needs contradict ours: it is installed into an environment of its own."""
 IMAGES = ("keys", "ingestion", "sanitization", "embedding", "indexing", "audit", "query", "cli")
 
 
@@ -53,7 +55,9 @@ def main() -> int:
     for image in IMAGES:
         resolve(dependencies(image), LOCKS / f"{image}.txt", ["--constraint", str(LOCKS / "dev.txt")])
     for source in sorted(LOCKS.glob("*-*.in")):
-        resolve(source.read_text().splitlines(), source.with_suffix(".txt"), ["--constraint", str(LOCKS / "dev.txt")])
+        text = source.read_text()
+        constraints = [] if APART in text else ["--constraint", str(LOCKS / "dev.txt")]
+        resolve(text.splitlines(), source.with_suffix(".txt"), constraints)
     return 0
 
 
