@@ -153,3 +153,8 @@ def test_machine_path_or_registry_is_refused(text: str) -> None:
 def test_no_secret_lies_in_the_repository() -> None:
     private = [path for path in _tracked() if path.suffix in {".key", ".p12", ".jks"} or path.name == ".env"]
     assert private == []
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    numbers = [path.name[:4] for path in (ROOT / "docs" / "decisions").glob("*.md") if path.name[:4].isdigit()]
+    assert sorted(numbers) == sorted(set(numbers))
