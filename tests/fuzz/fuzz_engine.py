@@ -11,14 +11,14 @@ with atheris.instrument_imports(include=["staithe.sanitization"]):
     from staithe.kernel.errors import StaitheError
     from staithe.sanitization.build import MASK_EVERYTHING
     from staithe.sanitization.detect import Detector
+    from staithe.sanitization.detect.injection import InjectionScorer
     from staithe.sanitization.echoes import WHOLE_WORD_BELOW
     from staithe.sanitization.engine import DetectionFailed, Engine
-    from staithe.sanitization.instructions import injection_score
     from staithe.sanitization.policy import DocumentLabels
     from staithe.sanitization.pseudonyms import PseudonymKeys
 
 ENGINE = Engine(
-    MASK_EVERYTHING, detector=Detector(names="--names" in sys.argv), injection_score=injection_score,
+    MASK_EVERYTHING, detector=Detector(names="--names" in sys.argv), injection_score=InjectionScorer().score,
     pseudonyms=PseudonymKeys(b"f" * 32),
 )  # fmt: skip
 LABELS = DocumentLabels("harbour")

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import ahocorasick_rs
+
 COMPACT_MIN: Final = 6
 """Letters and digits that a value needs to be looked for in other spellings: shorter ones occur by chance."""
 WHOLE_WORD_BELOW: Final = 10
@@ -45,44 +47,34 @@ class Echo:
 
 
 class _Needles:
-    """Many fixed strings at once: by their first characters, then by the lengths that begin so."""
+    """Many fixed strings at once (Aho and Corasick, 1975); those shorter than `least` are left out."""
 
-    def __init__(self, head: int) -> None:
-        self._head = head
-        self._lengths: dict[str, set[int]] = {}
+    def __init__(self, least: int) -> None:
+        self._least = least
         self._labels: dict[str, int] = {}
 
     def add(self, needle: str, label: int) -> None:
         needle = needle[:NEEDLE_MAX]
-        if len(needle) >= self._head and needle not in self._labels:
-            self._labels[needle] = label
-            self._lengths.setdefault(needle[: self._head], set()).add(len(needle))
+        if len(needle) >= self._least:
+            self._labels.setdefault(needle, label)
 
-    def find(self, text: str) -> Iterator[Echo]:
-        """Where each needle stands; of those at one place the longest."""
+    def find(self, text: str) -> list[Echo]:
+        """Where each needle stands, in order; of those that begin at one place the longest."""
         if not self._labels:
-            return
-        lengths, labels, head = self._lengths, self._labels, self._head
-        for start in range(len(text) - head + 1):
-            here = lengths.get(text[start : start + head])
-            if here is None:
-                continue
-            for length in sorted(here, reverse=True):
-                needle = text[start : start + length]
-                label = labels.get(needle)
-                if label is not None:
-                    yield Echo(start, start + len(needle), label)  # at the text's end a slice may be shorter
-                    break
+            return []
+        labels, found = list(self._labels.values()), {}
+        automaton = ahocorasick_rs.AhoCorasick(list(self._labels))
+        # By end, so of those with one start the longest comes last.
+        for index, start, end in automaton.find_matches_as_indexes(text, overlapping=True):
+            found[start] = Echo(start, end, labels[index])
+        return [found[start] for start in sorted(found)]
 
 
 class _Compact:
     """A text's letters and digits alone, in lower case, and where each stands in the text."""
 
     def __init__(self, text: str) -> None:
-        lowered = text.lower()
-        if len(lowered) != len(text):  # İ becomes two characters
-            lowered = "".join(each.lower() if len(each.lower()) == 1 else each for each in text)
-        runs = [(each.start(), each.group()) for each in _WORDS.finditer(lowered)]
+        runs = [(each.start(), each.group()) for each in _WORDS.finditer(_lowered(text))]
         self.text = "".join(run for _, run in runs)
         self._starts = [start for start, _ in runs]
         self._befores: list[int] = []
@@ -97,20 +89,34 @@ class _Compact:
         return self._starts[run] + index - self._befores[run]
 
 
+def _lowered(text: str) -> str:
+    """In lower case, and as long as before."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # İ becomes two characters
+        lowered = "".join(each.lower() if len(each.lower()) == 1 else each for each in text)
+    return lowered
+
+
+def _letters(text: str) -> str:
+    """Letters and digits alone, in lower case."""
+    return "".join(_WORDS.findall(_lowered(text)))
+
+
 def find_echoes(text: str, folded: str, values: Iterable[Value]) -> tuple[list[Echo], list[Echo]]:
     """Echoes in `text` (spans of it), and echoes in its folded form (spans of that), each in order of their start."""
     exact, compact, encoded = _Needles(EXACT_MIN), _Needles(COMPACT_MIN), _Needles(BASE64_MIN)
     for value in values:
         if any(map(str.isalnum, value.text)):
             exact.add(value.text, value.label)
-        for spelling in {value.folded, value.folded.casefold()}:
-            compact.add(_Compact(spelling).text, value.label)
-        if len(_Compact(value.folded).text) >= COMPACT_MIN:
+        plain = _letters(value.folded)
+        for spelling in {plain, _letters(value.folded.casefold())}:
+            compact.add(spelling, value.label)
+        if len(plain) >= COMPACT_MIN:
             for needle in _base64_forms(value.text):
                 encoded.add(needle, value.label)
     in_text = [each for each in exact.find(text) if _is_word(text, each.start, each.end)]
-    plain = text.translate(_URL_SAFE)
-    in_text += [Echo(each.start, _base64_end(plain, each.end), each.label) for each in encoded.find(plain)]
+    standard = text.translate(_URL_SAFE)
+    in_text += [Echo(each.start, _base64_end(standard, each.end), each.label) for each in encoded.find(standard)]
     return sorted(in_text, key=lambda each: each.start), list(_spaced(folded, compact))
 
 

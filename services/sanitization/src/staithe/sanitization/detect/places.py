@@ -22,6 +22,7 @@ _BETWEEN: Final = re.compile(r"\.?[ \t,>|-]{0,3}(?:\n[ \t>]{0,6}){0,2}[ \t,>|]{0
 _FREE: Final = r"(?<![\w.,/:#-])"
 _HOUSE: Final = re.compile(_FREE + r"\d{1,6}[A-Za-z]?,? $")
 _UNIT: Final = re.compile(r"(?i)(?:\d{1,6}[a-z]?[.,]* )?(?:apt\.?|suite|unit|flat) ?#?\w{1,6}")
+_UNIT_FIRST: Final = frozenset("aAsSuUfF0123456789")
 _STREET: Final = re.compile(
     _FREE + r"(?:\d{1,6}[A-Za-z]? )?(?:[^\W\d_][\w.'\u2019/-]*,? ){1,5}(?:\d{1,5}[A-Za-z]?\.?,? ?)?\n?[ \t>]{0,6}$"
 )
@@ -31,6 +32,7 @@ _AFTER: Final = re.compile(
     r"[ \t,>]{0,6}(?:\n[ \t>]{0,6})?[, ]{0,2}(?:[A-Z]{1,3},? |[A-Z]{2}\n[ \t>]{0,6})?" + _CODE + r"(?![\w%]|[.,:/-]\d)"
 )
 _BEFORE: Final = re.compile(_FREE + _CODE + r",? ?\n?[ \t>]{0,6}$")
+_DIGITS: Final = frozenset("0123456789")
 _YEAR: Final = re.compile(r"19\d\d|20[0-3]\d")
 _ENDS: Final = ("", "\n", ",", ".")
 
@@ -64,10 +66,12 @@ def _completed(text: str, place: Finding, floor: int, ceiling: int) -> list[Find
     if place.entity == _ADDRESS:
         place = _with_house_number(text, floor, _with_street(text, floor, place))
     else:
-        match = _BEFORE.search(text, max(floor, place.start - NUMBER_CHARACTERS), place.start)
+        start = max(floor, place.start - NUMBER_CHARACTERS)
+        match = _BEFORE.search(text, start, place.start) if _has_digit(text[start : place.start]) else None
         before = _postcode(match, place) if match else None
     after = None
-    match = _AFTER.match(text, place.end, min(ceiling, place.end + 2 * NUMBER_CHARACTERS))
+    stop = min(ceiling, place.end + 2 * NUMBER_CHARACTERS)
+    match = _AFTER.match(text, place.end, stop) if _has_digit(text[place.end : stop]) else None
     # Four digits behind a place may count anything, unless the line or the sentence ends with them.
     if match and (place.entity == _ADDRESS or len(match["code"]) > 4 or text[match.end() : match.end() + 1] in _ENDS):
         after = _postcode(match, place)
@@ -76,7 +80,7 @@ def _completed(text: str, place: Finding, floor: int, ceiling: int) -> list[Find
 
 def _with_street(text: str, floor: int, address: Finding) -> Finding:
     """An address that begins with a flat, with the street before it on its line or on the one above."""
-    if not _UNIT.match(text, address.start, address.end):
+    if text[address.start] not in _UNIT_FIRST or not _UNIT.match(text, address.start, address.end):
         return address
     match = _STREET.search(text, max(floor, address.start - STREET_CHARACTERS), address.start)
     if match is None:
@@ -88,8 +92,13 @@ def _with_street(text: str, floor: int, address: Finding) -> Finding:
 
 def _with_house_number(text: str, floor: int, address: Finding) -> Finding:
     start = max(floor, address.start - NUMBER_CHARACTERS)
-    match = _HOUSE.search(text, start, address.start) if text[start : address.start].endswith(" ") else None
+    near = text[start : address.start]
+    match = _HOUSE.search(text, start, address.start) if near.endswith(" ") and _has_digit(near[-4:]) else None
     return address._replace(start=match.start()) if match else address
+
+
+def _has_digit(text: str) -> bool:
+    return not _DIGITS.isdisjoint(text)
 
 
 def _postcode(match: "re.Match[str]", place: Finding) -> Finding | None:
