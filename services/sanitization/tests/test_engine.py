@@ -275,6 +275,31 @@ def test_repetition_at_the_end_of_the_text_ends_with_it() -> None:
     assert (safe.findings[-1].start, safe.findings[-1].end) == (text.index("a b c"), len(text))
 
 
+def test_repetition_that_runs_into_a_finding_is_hidden_up_to_it() -> None:
+    """Found by fuzzing: with the next finding's first digit it is the longer value again, and so met that finding."""
+    text = "00276 09595886  0x00276 09595886   00276 0959588"
+    safe = MASKING.sanitize(text, LABELS)
+    assert not any(each.value in safe.text for each in safe.findings)
+
+
+WORDS = st.sampled_from(["abcdefgh", "bcdefghi", "abcd", "efgh", "fghij", " ", "x", "YWJjZGVmZ2g="])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(WORDS, max_size=12).map("".join), st.sets(st.sampled_from(["abcdefgh", "efgh", "fghij"]), min_size=1))
+def test_findings_and_repetitions_never_overlap_and_what_was_found_keeps_its_place(text: str, values: set[str]) -> None:
+    detector = FakeDetector(**{f"KIND_{number}": value for number, value in enumerate(sorted(values))})
+    kept = detector.find(text)
+    first = [each for number, each in enumerate(kept) if not number or each.start >= kept[number - 1].end]
+    safe = engine(detector=detector).sanitize(text, LABELS)
+    end = 0
+    for each in safe.findings:
+        assert end <= each.start < each.end <= len(text)
+        end = each.end
+    places = {(each.start, each.end) for each in safe.findings}
+    assert {(first[0].start, first[0].end)} <= places if first else not places
+
+
 def test_number_that_its_own_check_cannot_judge_is_masked() -> None:
     """python-stdnum knows no county of this Chinese identity number and raises instead of answering."""
     safe = MASKING.sanitize("no. 110611200202222247 here", LABELS)

@@ -130,7 +130,7 @@ class Engine:
         except Exception as error:  # whatever it was, the text was not looked at
             raise DetectionFailed(f"a detector ended with {type(error).__name__}") from error
         spans = list(_in_text(normal, findings))
-        spans = _merged(spans, list(_echoes(normal, spans, ruling)))
+        spans = _merged(normal.text, spans, list(_echoes(normal, spans, ruling)))
         rewriter = _Rewriter(ruling, self._pseudonyms, labels.tenant_id, document_id)
         judged = tuple(self._judged(rewriter, normal, each) for each in spans)
         signals = {INJECTION_SIGNAL: score, INVISIBLE_SIGNAL: float(normal.removed)}
@@ -210,19 +210,28 @@ def _echo_of(finding: Finding, start: int, end: int) -> Finding:
     return Finding(finding.entity, start, end, finding.score, ECHO_DETECTOR)
 
 
-def _merged(findings: Sequence[Finding], echoes: Sequence[Finding]) -> list[Finding]:
-    """Both, in order, none overlapping: what was found keeps its place, and of two echoes the earlier, longer one."""
+def _merged(text: str, findings: Sequence[Finding], echoes: Sequence[Finding]) -> list[Finding]:
+    """Both, in order, none overlapping: what was found keeps its place, and of an echo stays what nothing else covers.
+
+    Dropping an echo that meets a finding would leave the rest of it in the text.
+    """
     taken = list(findings)
     merged: list[Finding] = []
     position = index = 0
     for echo in sorted(echoes, key=lambda each: (each.start, -each.end)):
-        while index < len(taken) and taken[index].end <= echo.start:
-            merged.append(taken[index])
-            position = taken[index].end
-            index += 1
-        if echo.start >= position and (index == len(taken) or echo.end <= taken[index].start):
-            merged.append(echo)
-            position = echo.end
+        start = echo.start
+        while start < echo.end:
+            while index < len(taken) and taken[index].end <= start:
+                merged.append(taken[index])
+                position = taken[index].end
+                index += 1
+            start = max(start, position)
+            met = index < len(taken) and taken[index].start < echo.end
+            stop = taken[index].start if met else echo.end
+            if any(map(str.isalnum, text[start:stop])):
+                merged.append(echo._replace(start=start, end=stop))
+                position = stop
+            start = taken[index].end if met else echo.end
     return merged + taken[index:]
 
 
