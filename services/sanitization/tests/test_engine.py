@@ -14,7 +14,7 @@ from staithe.kernel.errors import Integrity
 from staithe.kernel.vocabulary import Tier
 from staithe.sanitization.detect import Detector, Finding
 from staithe.sanitization.detect.injection import InjectionScorer
-from staithe.sanitization.engine import Engine, SafeText
+from staithe.sanitization.engine import ECHO_DETECTOR, Engine, SafeText
 from staithe.sanitization.normalise import normalise
 from staithe.sanitization.policy import DocumentLabels, Policy
 from staithe.sanitization.pseudonyms import PSEUDONYM, PseudonymKeys
@@ -101,7 +101,7 @@ def test_masked_text_holds_no_found_value_in_any_spelling(
     for each in spellings:
         pieces += [data.draw(AROUND), " ", SPELLINGS[each](value), " "]
     safe = MASKING.sanitize("".join([*pieces, data.draw(AROUND)]), LABELS)
-    for found in safe.findings:
+    for found in (each for each in safe.findings if each.detector != ECHO_DETECTOR):
         for form in (found.value, found.value.casefold(), unicodedata.normalize("NFKC", found.value)):
             assert form not in safe.text
         assert len(squeezed(found.value)) < 6 or squeezed(found.value) not in squeezed(safe.text)
@@ -215,7 +215,8 @@ def revealed(text: str, tenant: str = "harbour") -> str:
 def test_whole_text_comes_back_when_its_pseudonyms_are_opened(text: str) -> None:
     safe = PSEUDONYMISING.sanitize(text, LABELS)
     assert revealed(safe.text) == normalise(text).text
-    assert all(each.value not in safe.text for each in safe.findings if len(squeezed(each.value)) >= 6)
+    found = [each.value for each in safe.findings if each.detector != ECHO_DETECTOR]
+    assert all(value not in safe.text for value in found if len(squeezed(value)) >= 6)
 
 
 @settings(max_examples=100, deadline=None)

@@ -22,6 +22,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]  # for the modules beside this one 
 import credentials  # noqa: E402
 import injections  # noqa: E402
 import kinds  # noqa: E402
+import libraries  # noqa: E402
 import rates  # noqa: E402
 import targets  # noqa: E402
 from bench import Bench  # noqa: E402
@@ -59,11 +60,13 @@ def sections(bench: Bench, data: Path | None) -> list[Section]:
             bench, tuned_texts, "sanitization-tuned", "Labelled sentences, half used for tuning", [SYNTH]
         )
         found = [held_out.section, tuned.section, measured.section]
+    examples = libraries.measure(bench)
     secrets = credentials.measure(bench)
     injected, injection_section = injections.measure(bench, ordinary(REPOSITORY))
     speed = rates.measure(bench, sentences)
     judged = _targets(held_out, measured, secrets, injected, speed)
-    return [targets.section(judged), *found, secrets.section, injection_section, speed.section]
+    judged.insert(3, Target("states of which an example number is found", AT_LEAST, 25, examples.states, "{:.0f}"))
+    return [targets.section(judged), *found, examples.section, secrets.section, injection_section, speed.section]
 
 
 def _targets(

@@ -38,7 +38,7 @@ _NUMBER: Final = rb"[+(]{0,2}\d(?:[ \-./]?[ ()]{0,2}\d){5,}(?: ?(?:x|ext\.? ?)\d
 _TOKEN: Final = (
     rb"\b[A-Z]{2} \d\d ?\d\d ?\d\d ?[A-D]\b"
     rb"|\b[A-Z]{1,2}\d[A-Z0-9]? \d[A-Z]{2}\b|\b[A-Z]\d[A-Z] \d[A-Z]\d\b"
-    rb"|\b[A-Z]\d{6}\([0-9A]\)|\b[XYZ]-\d{7}-[A-Z]\b"
+    rb"|\b[A-Z]\d{6}\([0-9A]\)|\b[XYZ]-\d{7}-[A-Z]\b|\b[A-Z&]{3,4}[ -]\d{6}[ -][A-Z0-9]{3}\b"
     rb"|\b0x[0-9a-fA-F]{40}\b|\b[13LDM][1-9A-HJ-NP-Za-km-z]{25,34}\b"
     rb"|\b[A-Za-z]{1,8}\d[A-Za-z0-9]{3,62}\b|\b[0-9][A-HJ-NPR-Z0-9]{16}\b"
     rb"|\b\d[A-Z][A-Z0-9]\d-?[A-Z][A-Z0-9]\d-?[A-Z]{2}\d\d\b"
