@@ -26,14 +26,13 @@ from findings import Finding, Kept, show, write_report  # noqa: E402
 from measure import revision  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rows import DISKS, Row, Run, all_rows  # noqa: E402
+from source import LAST_SECONDS_MAX, publish, wait_for  # noqa: E402
 from support.live import REPOSITORY, LiveStack  # noqa: E402
 from watch import Watcher  # noqa: E402
 
 from staithe.stack.layout import CachePaths  # noqa: E402
 
 DISK_MEBIBYTES: Final = {"broker": 2048, "audit": 512, "objects": 512}
-FIRST_SECONDS_MAX: Final = 60.0
-LAST_SECONDS_MAX: Final = 180.0
 CHECK_SECONDS_MAX: Final = 1200.0
 PROXY_MODULE: Final = "github.com/Shopify/toxiproxy/v2/cmd/server"
 
@@ -133,25 +132,10 @@ def _one(live: LiveStack, row: Row, folder: Path, proxy: Path | None, arguments:
     )
 
 
-def publish(live: LiveStack, journal: Path, *options: str) -> "subprocess.Popen[bytes]":
-    """A source at work, which writes what is acknowledged to `journal`."""
-    command = [sys.executable, str(HERE / "load.py"), "--journal", str(journal), *options]
-    return subprocess.Popen(command, cwd=REPOSITORY, env=live.environment, stdin=subprocess.DEVNULL)
-
-
 def _copy(journal: Path) -> Path:
     copy = journal.with_suffix(".replayed")
     shutil.copy(journal, copy)
     return copy
-
-
-def wait_for(journal: Path) -> None:
-    """Return once something is acknowledged; raises SystemExit after FIRST_SECONDS_MAX."""
-    deadline = time.monotonic() + FIRST_SECONDS_MAX
-    while not (journal.exists() and journal.stat().st_size):
-        if time.monotonic() > deadline:
-            raise SystemExit("the source could publish nothing")
-        time.sleep(0.1)
 
 
 def judge(live: LiveStack, journal: Path) -> dict[str, Any]:

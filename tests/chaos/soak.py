@@ -27,7 +27,8 @@ from findings import KINDS, MIB  # noqa: E402
 from journal import read  # noqa: E402
 from measure import machine, percentile, revision  # noqa: E402
 from rich.console import Console  # noqa: E402
-from run import judge, publish, wait_for  # noqa: E402
+from run import judge  # noqa: E402
+from source import LAST_SECONDS_MAX, publish, wait_for  # noqa: E402
 from support.live import REPOSITORY, LiveStack  # noqa: E402
 from watch import Watcher  # noqa: E402
 
@@ -41,7 +42,6 @@ WARM_SHARE: Final = 0.2
 """Of the time, before memory counts: caches fill, allocators settle."""
 WEIGH_SECONDS: Final = 10.0
 SETTLE_SECONDS: Final = 20.0
-LAST_SECONDS_MAX: Final = 180.0
 SLOPE_TARGET: Final = 0.01
 EXPLANATION: Final = " ".join((
     f"*At first* is after the first {WARM_SHARE:.0%} of the time, in which caches fill.",

@@ -1,7 +1,6 @@
 """A short, seeded run of the fault harness, and the proof that its checker sees what is planted on a real stack."""
 
 import random
-import subprocess
 import sys
 import time
 from contextlib import closing
@@ -16,8 +15,9 @@ import faults
 from check import Outsider, verdict_on
 from journal import Acknowledged, read
 from judge import Verdict, judge
+from source import LAST_SECONDS_MAX, publish, wait_for
 from support.checker import Checker
-from support.live import REPOSITORY, LiveStack
+from support.live import LiveStack
 from watch import Watcher
 
 from staithe.vectors.model.pins import model_digest
@@ -31,7 +31,6 @@ RATE = "4"
 TENANT = "harbour"
 """The one whose office may hold documents that other tests on the same stack did not publish."""
 SETTLE_SECONDS_MAX = 240.0
-FIRST_SECONDS_MAX = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +38,10 @@ def journal(live: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a source had acknowledged while four services were killed at seeded moments."""
     path = tmp_path_factory.mktemp("chaos") / "journal.jsonl"
     chance, watcher = random.Random(SEED), Watcher(live)  # noqa: S311 - moments, not keys
-    command = [sys.executable, str(REPOSITORY / "tests/chaos/load.py"), "--journal", str(path), "--seed", str(SEED)]
-    load = subprocess.Popen(
-        [*command, "--rate", RATE, "--poison", "0.03", "--tenants", TENANT], cwd=REPOSITORY, env=live.environment
-    )
+    load = publish(live, path, "--seed", str(SEED), "--rate", RATE, "--poison", "0.03", "--tenants", TENANT)
     watcher.start()
     try:
-        _wait_for(path)
+        wait_for(path)
         for name in KILLS:
             time.sleep(chance.uniform(0, 2))
             since = time.time()
@@ -53,16 +49,9 @@ def journal(live: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Path:
             assert watcher.recovered(path, since) is not None, f"{name} did not come back\n{live.log_tails()}"
     finally:
         load.terminate()
-        assert load.wait(120) == 0
+        assert load.wait(LAST_SECONDS_MAX) == 0
         watcher.stop()
     return path
-
-
-def _wait_for(path: Path) -> None:
-    deadline = time.monotonic() + FIRST_SECONDS_MAX
-    while not (path.exists() and path.stat().st_size):
-        assert time.monotonic() < deadline, "the source could publish nothing"
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")

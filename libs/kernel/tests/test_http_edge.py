@@ -251,7 +251,7 @@ async def test_api_speaks_tls_1_3_only(tmp_path: Path) -> None:
     runner = await serve_https(
         api, host="127.0.0.1", port=port, certificate_file=leaf.certificate, private_key_file=leaf.key
     )
-    old = client_context(authority.files.certificate)
+    old = ssl.create_default_context(cafile=str(authority.files.certificate))
     old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2
     try:
         for context, works in (

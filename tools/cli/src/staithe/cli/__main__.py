@@ -10,6 +10,7 @@ from staithe.cli.dlq_verbs import dlq
 from staithe.cli.keys_verbs import keys
 from staithe.cli.policy_verbs import policy
 from staithe.cli.quarantine_verbs import quarantine
+from staithe.cli.rotate_verbs import rotate
 from staithe.cli.scan_verbs import reidentify, scan
 from staithe.cli.topology_verbs import topology
 
@@ -31,6 +32,7 @@ app.add_typer(dlq, name="dlq")
 app.add_typer(policy, name="policy")
 app.add_typer(keys, name="keys")
 app.add_typer(quarantine, name="quarantine")
+app.add_typer(rotate, name="rotate")
 app.add_typer(topology, name="topology")
 
 

@@ -45,9 +45,7 @@ def prepare(paths: StackPaths, ports: StackPorts, program: JavaProgram) -> None:
     """
     temporary = paths.kafka / "tmp"
     ensure_private_folder(temporary)
-    client, peer = paths.kafka / "client.keystore.pem", paths.kafka / "peer.keystore.pem"
-    _write_keystore(client, paths.pki_services, NAME)
-    _write_keystore(peer, paths.pki_broker, NAME)
+    client, peer = write_keystores(paths)
     properties = server_properties(ports, paths.kafka / "data", client, peer, paths.pki_broker / "ca.pem")
     write_secret(paths.kafka / "server.properties", properties.encode())
     write_secret(paths.kafka / "log4j2.properties", LOGGING.encode())
@@ -84,6 +82,14 @@ def train(cache: CachePaths, program: JavaProgram) -> None:
         lambda paths, ports: prepare(paths, ports, program),
         lambda paths, ports, flags: describe(paths, ports, program, flags),
     )
+
+
+def write_keystores(paths: StackPaths) -> tuple[Path, Path]:
+    """Put the broker's certificates, as they are now, into the form Kafka reads at its start; returns both files."""
+    client, peer = paths.kafka / "client.keystore.pem", paths.kafka / "peer.keystore.pem"
+    _write_keystore(client, paths.pki_services, NAME)
+    _write_keystore(peer, paths.pki_broker, NAME)
+    return client, peer
 
 
 def _write_keystore(target: Path, pki: Path, name: str) -> None:

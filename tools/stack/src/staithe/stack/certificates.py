@@ -1,5 +1,6 @@
 """Which certificates the local stack has: several authorities, so that no certificate opens another's listener."""
 
+from pathlib import Path
 from typing import Final
 
 from staithe.kernel.topology import Topology
@@ -15,21 +16,37 @@ BROKER_PEER: Final = "broker"
 """The only subject the broker authority ever signs: both ends of the internal and controller listeners."""
 
 
-def prepare_certificates(paths: StackPaths) -> None:
-    """Make or renew every certificate of the services and broker authorities. Safe to call at each start."""
+def listeners(paths: StackPaths) -> dict[str, Path]:
+    """By the name of each TLS port: the certificate that it shows. A Milvus server's are its own."""
+    shown = {name: paths.pki_services / f"{name}.pem" for name in SERVERS if name != BROKER_PEER}
+    return shown | {
+        "kafka_client": paths.pki_services / f"{BROKER_PEER}.pem",
+        "kafka_internal": paths.pki_broker / f"{BROKER_PEER}.pem",
+        "kafka_controller": paths.pki_broker / f"{BROKER_PEER}.pem",
+        "registry_management": paths.pki_services / "registry.pem",
+        KEYS: paths.pki_keys / f"{KEYS}.pem",
+        "audit": paths.pki_log / "audit.pem",
+    }
+
+
+def prepare_certificates(paths: StackPaths, *, renew: bool = False) -> None:
+    """Make every certificate of the services and broker authorities that is missing or near its end; with `renew` all.
+
+    Safe to call at each start, like the others here.
+    """
     services = ensure_authority(paths.pki_services, common_name="Staithe local services")
     for name in SERVERS:
-        ensure_leaf(services, paths.pki_services, name, usage=Usage.SERVER)
+        ensure_leaf(services, paths.pki_services, name, usage=Usage.SERVER, renew=renew)
     broker = ensure_authority(paths.pki_broker, common_name="Staithe local broker")
-    ensure_leaf(broker, paths.pki_broker, BROKER_PEER, usage=Usage.PEER)
+    ensure_leaf(broker, paths.pki_broker, BROKER_PEER, usage=Usage.PEER, renew=renew)
 
 
-def prepare_key_certificates(paths: StackPaths, topology: Topology) -> None:
-    """Make or renew the certificates of the key service and of everybody who may ask it. Safe to call at each start."""
+def prepare_key_certificates(paths: StackPaths, topology: Topology, *, renew: bool = False) -> None:
+    """The same for the key service and everybody who may ask it."""
     keys = ensure_authority(paths.pki_keys, common_name="Staithe local keys")
-    ensure_leaf(keys, paths.pki_keys, KEYS, usage=Usage.SERVER)
+    ensure_leaf(keys, paths.pki_keys, KEYS, usage=Usage.SERVER, renew=renew)
     for client in key_clients(topology):
-        ensure_leaf(keys, paths.pki_keys, client, usage=Usage.CLIENT)
+        ensure_leaf(keys, paths.pki_keys, client, usage=Usage.CLIENT, renew=renew)
 
 
 def key_clients(topology: Topology) -> tuple[str, ...]:
@@ -38,14 +55,14 @@ def key_clients(topology: Topology) -> tuple[str, ...]:
     return tuple(name for name, each in everybody.items() if each.asks_keys)
 
 
-def prepare_log_certificates(paths: StackPaths, topology: Topology) -> None:
-    """Make or renew the certificates of the audit log's pages and of each reader on the map. Safe at each start.
+def prepare_log_certificates(paths: StackPaths, topology: Topology, *, renew: bool = False) -> None:
+    """The same for the audit log's pages and each reader on the map.
 
     They have an authority of their own, because a name in a certificate is a right there.
     """
     log = ensure_authority(paths.pki_log, common_name="Staithe local audit log")
     for name, service in topology.services.items():
         if service.serves.log is not None:
-            ensure_leaf(log, paths.pki_log, name, usage=Usage.SERVER)
+            ensure_leaf(log, paths.pki_log, name, usage=Usage.SERVER, renew=renew)
         for reader in service.readers:
-            ensure_leaf(log, paths.pki_log, reader, usage=Usage.CLIENT)
+            ensure_leaf(log, paths.pki_log, reader, usage=Usage.CLIENT, renew=renew)

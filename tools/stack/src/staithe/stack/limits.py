@@ -88,3 +88,9 @@ KEYCLOAK_BUILD_TIMEOUT_S: Final = 240.0
 
 AOT_TRAINING_TIMEOUT_S: Final = 240.0
 """A training run takes 10 to 20 s; it stops here because it only saves time."""
+
+CERTIFICATE_RELOAD_S: Final = 30
+"""How often the registry looks for a new certificate: as often as it can."""
+
+ROTATION_SECONDS_MAX: Final = 120.0
+"""For a listener to show its new certificate, or a process to be ready again: the supervisor's own limit."""

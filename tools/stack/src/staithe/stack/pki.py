@@ -101,17 +101,17 @@ def ensure_authority(folder: Path, *, common_name: str, now: datetime | None = N
 
 
 def ensure_leaf(
-    authority: Authority, folder: Path, name: str, *, usage: Usage, now: datetime | None = None
+    authority: Authority, folder: Path, name: str, *, usage: Usage, now: datetime | None = None, renew: bool = False
 ) -> CertificateFiles:
     """The leaf `<name>.pem` and `<name>.key` in `folder`, made when absent and reissued when it has under
-    LEAF_RENEW_DAYS left, was signed by another authority, or has another usage.
+    LEAF_RENEW_DAYS left, was signed by another authority, has another usage, or is to be renewed.
 
     Its subject common name is `name`; its alternative names are exactly localhost and 127.0.0.1.
     Raises ConfigurationError when a file is exposed or lacks its other half, Integrity when the two differ.
     """
     moment = now or datetime.now(UTC)
     files = CertificateFiles(folder / f"{name}.pem", folder / f"{name}.key")
-    if _both_exist(files) and _is_current(_load(files)[0], authority, name, usage, moment):
+    if not renew and _both_exist(files) and _is_current(_load(files)[0], authority, name, usage, moment):
         return files
     key = ec.generate_private_key(ec.SECP256R1())
     builder = _builder(_name(name), authority.certificate.subject, key, moment, LEAF_DAYS)

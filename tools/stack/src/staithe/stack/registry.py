@@ -11,7 +11,12 @@ from staithe.stack import aot
 from staithe.stack.artifacts import REGISTRY_LOCK, Fetch, Progress, ensure_tree, load_lock
 from staithe.stack.java import JavaProgram, java_environment, java_executable
 from staithe.stack.layout import CachePaths, StackPaths, ensure_private_folder
-from staithe.stack.limits import JAVA_STOP_TIMEOUT_S, REGISTRY_BODY_BYTES_MAX, REGISTRY_CONNECTIONS_MAX
+from staithe.stack.limits import (
+    CERTIFICATE_RELOAD_S,
+    JAVA_STOP_TIMEOUT_S,
+    REGISTRY_BODY_BYTES_MAX,
+    REGISTRY_CONNECTIONS_MAX,
+)
 from staithe.stack.ports import HOST, StackPorts
 from staithe.stack.probes import https_ready
 from staithe.stack.processes import ProcessSpec
@@ -68,6 +73,7 @@ def _settings(paths: StackPaths, ports: StackPorts) -> dict[str, str]:
         "QUARKUS_HTTP_SSL_PROTOCOLS": "TLSv1.3",
         "QUARKUS_HTTP_SSL_CERTIFICATE_FILES": certificate,
         "QUARKUS_HTTP_SSL_CERTIFICATE_KEY_FILES": key,
+        "QUARKUS_HTTP_SSL_CERTIFICATE_RELOAD_PERIOD": f"{CERTIFICATE_RELOAD_S}s",
         "QUARKUS_HTTP_LIMITS_MAX_BODY_SIZE": str(REGISTRY_BODY_BYTES_MAX),
         "QUARKUS_HTTP_LIMITS_MAX_CONNECTIONS": str(REGISTRY_CONNECTIONS_MAX),
         # The management listener is on every interface, and plain HTTP, unless told otherwise.
@@ -76,6 +82,7 @@ def _settings(paths: StackPaths, ports: StackPorts) -> dict[str, str]:
         "QUARKUS_MANAGEMENT_SSL_PROTOCOLS": "TLSv1.3",
         "QUARKUS_MANAGEMENT_SSL_CERTIFICATE_FILES": certificate,
         "QUARKUS_MANAGEMENT_SSL_CERTIFICATE_KEY_FILES": key,
+        "QUARKUS_MANAGEMENT_SSL_CERTIFICATE_RELOAD_PERIOD": f"{CERTIFICATE_RELOAD_S}s",
         "QUARKUS_HTTP_ACCESS_LOG_ENABLED": "false",
         "QUARKUS_BANNER_ENABLED": "false",
         "QUARKUS_OTEL_SDK_DISABLED": "true",

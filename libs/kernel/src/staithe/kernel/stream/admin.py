@@ -65,7 +65,7 @@ class Operator:
         `passwords` holds one for each principal to (re)set. Raises AccessDenied or Unavailable.
         """
         changes = self._apply_topics(list(topology.all_topics()), topology, replication)
-        changes += self._apply_users(passwords)
+        changes += self.set_passwords(passwords)
         return changes + self._apply_grants(list(topology.grants()))
 
     def _apply_topics(self, topics: list[Topic], topology: Topology, replication: int) -> list[Change]:
@@ -100,7 +100,8 @@ class Operator:
             _settle(self._admin.alter_configs(drifted), "changing topic settings")
         return [Change("topic-config", each.name) for each in drifted]
 
-    def _apply_users(self, passwords: Mapping[str, str]) -> list[Change]:
+    def set_passwords(self, passwords: Mapping[str, str]) -> list[Change]:
+        """Set the SCRAM password of each principal; who is connected stays so. Raises AccessDenied or Unavailable."""
         if not passwords:
             return []
         credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, SCRAM_ITERATIONS)
