@@ -37,6 +37,15 @@ async def test_search_returns_text_with_its_span_and_digest(world: Any, client: 
     assert (result["document_id"], result["document_version"]) == ("leave", 5)
 
 
+async def test_log_says_which_versions_a_search_showed(world: Any, client: Any, bearer: Bearer) -> None:
+    await ask(client, SEARCH, bearer("alice"))
+    world.add(TEXT)
+    await ask(client, SEARCH, bearer("alice"))
+    nothing, one = world.publisher.audited()
+    assert "shown" not in nothing.attributes
+    assert one.attributes["shown"] == f"{SUBJECT.hex()}:5"
+
+
 async def test_answer_quotes_verbatim(world: Any, client: Any, bearer: Bearer) -> None:
     world.add("Nothing about that here. " + TEXT)
     answer = await (await ask(client, ANSWERS, bearer("alice"))).json()

@@ -22,6 +22,22 @@ _CITATION: Final = (
 CHUNK_LIST: Final = re.compile(f"(?:{_DIGEST}){{1,{CHUNKS_LISTED_MAX}}}")
 CITATION_LIST: Final = re.compile(f"{_CITATION}(?:;{_CITATION}){{0,{CITATIONS_LISTED_MAX - 1}}}")
 
+SHOWN_MAX: Final = 256
+"""Versions that one search can have shown; a search shows far fewer chunks, and this fits an entry's list."""
+_SHOWN: Final = f"{_DIGEST}:{_NUMBER}"
+SHOWN_LIST: Final = re.compile(f"{_SHOWN}(?:;{_SHOWN}){{0,{SHOWN_MAX - 1}}}")
+
+
+def parse_shown(text: str) -> tuple[tuple[bytes, int], ...]:
+    """The versions that a search showed, subject digest and version; raises InvalidEvent when it is not a list of them.
+
+    Spelt `subject:version`, joined by `;`, by the query service.
+    """
+    if not SHOWN_LIST.fullmatch(text):
+        raise InvalidEvent("not a list of versions", reason_code="SHOWN_MALFORMED")
+    pairs = (each.split(":") for each in text.split(";"))
+    return tuple((bytes.fromhex(subject), int(version)) for subject, version in pairs)
+
 
 def parse_chunks(text: str) -> tuple[bytes, ...]:
     """The digests in a list; raises InvalidEvent when it is not one."""

@@ -1,7 +1,5 @@
 """The log's events as lines for other programs: OCSF, the entries themselves, or CSV; all, or about one document."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import Final
 from staithe.audit.entry import decode_entry
 from staithe.audit.ocsf import ocsf_event
 from staithe.audit.reader import LogReader
+from staithe.audit.report_csv import csv_line
 from staithe.kernel.events import AuditEvent
 
 COLUMNS: Final = (
@@ -29,15 +28,17 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which events: of one document, from a time on, from a leaf on. Nothing given: all."""
+    """Which events: of one document, in a time (the end not included), from a leaf on. Nothing given: all."""
 
     subject_sha256: bytes | None = None
     since_ms: int = 0
+    until_ms: int = 1 << 53
     from_leaf: int = 0
 
     def takes(self, event: AuditEvent) -> bool:
         """Whether the event is wanted."""
-        return event.occurred_at >= self.since_ms and self.subject_sha256 in (None, event.subject_sha256)
+        timely = self.since_ms <= event.occurred_at < self.until_ms
+        return timely and self.subject_sha256 in (None, event.subject_sha256)
 
 
 def exported(reader: LogReader, form: Format, wanted: Wanted) -> Iterator[str]:
@@ -46,7 +47,7 @@ def exported(reader: LogReader, form: Format, wanted: Wanted) -> Iterator[str]:
     Raises Integrity when the log's files are not usable.
     """
     if form is Format.CSV:
-        yield _row(COLUMNS)
+        yield csv_line(COLUMNS)
     entries = reader.entries(wanted.from_leaf)
     for leaf_index, entry in enumerate(entries, wanted.from_leaf):
         event = decode_entry(entry)
@@ -60,10 +61,4 @@ def _line(leaf_index: int, entry: bytes, event: AuditEvent, form: Format, origin
     if form is Format.JSONL:
         return f'{{"leaf_index":{leaf_index},"entry":{entry.decode()}}}\n'
     shown = json.loads(entry) | {"leaf_index": leaf_index, "attributes": json.dumps(dict(event.attributes))}
-    return _row(tuple("" if shown[name] is None else str(shown[name]) for name in COLUMNS))
-
-
-def _row(values: tuple[str, ...]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerow(values)
-    return text.getvalue()
+    return csv_line(tuple("" if shown[name] is None else str(shown[name]) for name in COLUMNS))

@@ -64,3 +64,6 @@ TASKS_AHEAD_PER_PROCESS: Final = 3
 
 READS_WAITING_MAX: Final = 32
 """Requests of the read interface that wait for its one thread; each takes milliseconds."""
+
+REPORT_ROWS_MAX: Final = 50_000
+"""Rows of one report: what a browser still shows and prints, some 100 MB in memory. A time range narrows it down."""

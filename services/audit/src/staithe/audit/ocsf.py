@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from staithe.audit.policy import LISTS
 from staithe.kernel.events import AuditEvent, Outcome
 from staithe.kernel.ids import derived_event_id
 from staithe.kernel.version import code_version
@@ -111,8 +112,8 @@ def _unmapped(event: AuditEvent) -> dict[str, Any]:
         )
         if digest is not None
     }
-    lists = {"chunks", "cited"}  # long, and of no use to a SIEM: the log has them
-    attributes = {name: value for name, value in event.attributes.items() if name not in lists}
+    # Lists are long, and of no use to a SIEM: the log has them.
+    attributes = {name: value for name, value in event.attributes.items() if name not in LISTS}
     return (
         {"action": event.action, "service": event.service, "document_version": event.document_version}
         | digests

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from re import Pattern
 from typing import Final
 
-from staithe.audit.citations import CHUNK_LIST, CITATION_LIST
+from staithe.audit.citations import CHUNK_LIST, CITATION_LIST, SHOWN_LIST
 from staithe.audit.limits import ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX, LIST_BYTES_MAX
 from staithe.audit.merkle import HASH_BYTES
 from staithe.kernel.errors import InvalidEvent
@@ -85,6 +85,7 @@ ATTRIBUTES: Final[Mapping[str, Pattern[str]]] = {
     "sentences": _NUMBER,
     "score_permille": _NUMBER,
     "secret_count": _NUMBER,
+    "shown": SHOWN_LIST,
     "signal": _CODE,
     "signal_count": _NUMBER,
     "text_bytes": _NUMBER,
@@ -95,8 +96,8 @@ ATTRIBUTES: Final[Mapping[str, Pattern[str]]] = {
 }
 """Every attribute an audit event may carry, and what its value must look like. A new one is a reviewed change."""
 
-LISTS: Final = frozenset({"chunks", "cited"})
-"""Attributes that list digests, and so are longer than any other. No action carries both."""
+LISTS: Final = frozenset({"chunks", "cited", "shown"})
+"""Attributes that list digests, and so are longer than any other. No action carries two."""
 
 
 def check_event(event: AuditEvent) -> None:

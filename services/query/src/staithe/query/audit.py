@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +33,7 @@ from staithe.kernel.vocabulary import DocumentId, TenantId
 from staithe.query.answer import Answer, Citation
 from staithe.query.ports import EventPublisher
 from staithe.query.worker import BoundedWorker
+from staithe.vectors.store.rows import StoredChunk
 
 AUDIT_TOPIC: Final = "audit.events.v1"
 SERVICE: Final = "query"
@@ -61,6 +62,10 @@ class KeyedDigest:
     def of(self, kind: str, text: str) -> bytes:
         """The digest of `text` as a `kind`, such as "question"; 32 bytes."""
         return hmac.digest(self._key, f"staithe/query/{kind}/v1\0{text}".encode(), "sha256")
+
+    def of_caller(self, tenant_id: TenantId, subject: str) -> str:
+        """What stands for a caller in the log, in hexadecimal; `subject` is the `sub` of their token."""
+        return self.of("subject", f"{tenant_id}\0{subject}").hex()
 
 
 class AuditTrail:
@@ -119,7 +124,7 @@ class AuditTrail:
 
     def caller_hmac(self, caller: Caller) -> str:
         """What stands for the caller in the log, in hexadecimal."""
-        return self._digest.of("subject", f"{caller.tenant_id}\0{caller.subject}").hex()
+        return self._digest.of_caller(caller.tenant_id, caller.subject)
 
     def _who(self, caller: Caller | None) -> Mapping[str, str]:
         if caller is None:
@@ -132,6 +137,17 @@ def citation_attributes(answer: Answer, salt: bytes) -> dict[str, str]:
     cited = [_cited(each, salt) for each in answer.citations[:CITATIONS_LISTED_MAX]]
     attributes = {"citations": str(len(answer.citations))}
     return attributes | {"cited": spell_citations(cited)} if cited else attributes
+
+
+def shown_attributes(chunks: Sequence[StoredChunk]) -> dict[str, str]:
+    """Which versions the audit event of a search says it showed: `subject:version` of each once, joined by `;`.
+
+    So that the log can tell who saw which document, also where nothing was cited.
+    """
+    shown = dict.fromkeys(
+        f"{document_subject(each.tenant_id, each.document_id).hex()}:{each.document_version}" for each in chunks
+    )
+    return {"shown": ";".join(shown)} if shown else {}
 
 
 def _cited(citation: Citation, salt: bytes) -> CitedPassage:

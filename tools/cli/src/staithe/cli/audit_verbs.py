@@ -1,4 +1,4 @@
-"""audit verify, prove, witness, export, forward, scrub: the log and what it proves, checked from outside."""
+"""audit verify, prove, witness, export, forward, scrub, timeline: the log and what it proves, checked from outside."""
 
 import os
 from pathlib import Path
@@ -12,11 +12,13 @@ from staithe.audit.evidence import ProvenAnswer, judge
 from staithe.audit.gather import evidence_of
 from staithe.audit.limits import EVIDENCE_BYTES_MAX
 from staithe.audit.notes import COSIGNATURE, VerifierKey
+from staithe.audit.reports import check_dossier, is_dossier
 from staithe.audit.verify import VerificationReport, verify_log
 from staithe.cli.console import EXIT_FAILED, guarded, out, print_json, progress_bar
 from staithe.cli.export_verb import export
 from staithe.cli.forward_verb import forward
 from staithe.cli.local import LocalStack
+from staithe.cli.report_verbs import timeline_verb
 from staithe.cli.scrub_verb import scrub
 from staithe.cli.stack_verbs import JsonOption
 from staithe.cli.witness_verb import witness
@@ -27,6 +29,7 @@ audit.command()(witness)
 audit.command()(export)
 audit.command()(forward)
 audit.command()(scrub)
+audit.command("timeline")(timeline_verb)
 
 KeyOption = Annotated[Path | None, typer.Option(help="File with the log's verification key (vkey).")]
 
@@ -98,7 +101,11 @@ def prove(
 def _verify_evidence(
     file: Path, key: Path | None, witness_key: Path | None, answer: Path | None, *, as_json: bool
 ) -> None:
-    bundle = parse_bundle(_read(file, "evidence"))
+    document = _read(file, "evidence")
+    if is_dossier(document):
+        _verify_dossier(document, key, as_json=as_json)
+        return
+    bundle = parse_bundle(document)
     body = None if answer is None else _read(answer, "answer")
     if witness_key is not None:
         check_cosignature(bundle.checkpoint, VerifierKey.parse(_read(witness_key, "key").decode(), COSIGNATURE))
@@ -110,6 +117,14 @@ def _verify_evidence(
         print_json({"ok": False, "problem": error.message})
         raise typer.Exit(EXIT_FAILED) from error
     _show_proven(proven, as_json=as_json)
+
+
+def _verify_dossier(document: bytes, key: Path | None, *, as_json: bool) -> None:
+    head, count = check_dossier(document, VerifierKey.parse(_vkey(key)))
+    if as_json:
+        print_json({"ok": True, "entries": count, "origin": head.origin, "size": head.size, "root": head.root.hex()})
+    else:
+        out.print(f"[green]✓[/] {count} entries about one document are in {head.origin} at {head.size} entries")
 
 
 def _show_proven(proven: ProvenAnswer, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from staithe.kernel.events import DocumentCurrent, Outcome
 from staithe.kernel.identity.caller import Caller
 from staithe.kernel.vocabulary import DocumentId
 from staithe.query import limits
-from staithe.query.audit import AuditTrail, citation_attributes, traceparent_from
+from staithe.query.audit import AuditTrail, citation_attributes, shown_attributes, traceparent_from
 from staithe.query.http.explain import explain_answer, explain_search
 from staithe.query.http.models import AnswerResponse, Mode, SearchResponse, answer_response, search_result
 from staithe.query.language.writer import AnswerWriter
@@ -50,7 +50,8 @@ class RecordedQueries:
         await self._trail.record(
             "query.searched", caller=caller, event_id=search_id, response=body, traceparent=traceparent,
             subject_sha256=self._trail.of_question(caller, question),
-            attributes={"results": str(len(retrieved.results)), "interface": interface},
+            attributes={"results": str(len(retrieved.results)), "interface": interface}
+            | shown_attributes([each.hit for each in retrieved.results]),
         )  # fmt: skip
         return Told(shown, body)
 
