@@ -185,3 +185,25 @@ def test_what_only_looks_like_a_date_in_words_is_left_alone(text: str) -> None:
 )  # fmt: skip
 def test_a_word_before_a_number_hides_nothing_that_begins_there(text: str, entity: str, value: str) -> None:
     assert (entity, value) in found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+49 (0)89 / 1223-34", "+49 89 / 1223 - 34", "+43 (0)1 / 234 56 - 78", "089 / 12 23-34", "030 / 123 456 - 0",
+        "089 / 1234567", "0049 (0)89 / 122334",
+    ],
+)  # fmt: skip
+def test_telephone_number_with_spaces_around_its_signs_is_found(text: str) -> None:
+    assert found(text) == [("PHONE", text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "01 - 05 / 2019", "0123 / 4567", "pages 012 - 345", "10 - 12 / 14 - 16", "2019 / 2020 - 2021 / 22",
+        "Room (0) 12 / 14-16", "1 / 2 - 3 / 4 - 5 / 6",
+    ],
+)  # fmt: skip
+def test_numbers_with_spaces_around_their_signs_that_are_none_are_left_alone(text: str) -> None:
+    assert "PHONE" not in [entity for entity, _ in found(text)]

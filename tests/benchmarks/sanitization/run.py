@@ -45,7 +45,8 @@ def sections(bench: Bench, data: Path | None) -> list[Section]:
     made = generate()
     measured = kinds.measure(bench, made, "sanitization-generated", "Sentences made by code", [
         "2,000 sentences with other patterns and formats (`generated.py`), a quarter of them with numbers that are none. "
-        "Never tuned on: these are the first figures.",
+        "Tuned on once: numbers such as `+49 (0)89 / 1234-56` were mended after their misses were seen here (telephone F1 was "
+        "0.962 and leak 8.0% before). Telephone numbers that were never tuned on stand under the libraries' examples.",
     ])  # fmt: skip
     found: list[Section] = [measured.section]
     sentences, held_out = made.texts, None
@@ -64,14 +65,13 @@ def sections(bench: Bench, data: Path | None) -> list[Section]:
     secrets = credentials.measure(bench)
     injected, injection_section = injections.measure(bench, ordinary(REPOSITORY))
     speed = rates.measure(bench, sentences)
-    judged = _targets(held_out, measured, secrets, injected, speed)
-    judged.insert(3, Target("states of which an example number is found", AT_LEAST, 25, examples.states, "{:.0f}"))
+    judged = _targets(held_out, measured, examples=examples, secrets=secrets, injected=injected, speed=speed)
     return [targets.section(judged), *found, examples.section, secrets.section, injection_section, speed.section]
 
 
 def _targets(
-    held_out: kinds.Measured | None, made: kinds.Measured, secrets: credentials.Credentials,
-    injected: list[injections.Shares], speed: rates.Rates,
+    held_out: kinds.Measured | None, made: kinds.Measured, *, examples: libraries.Libraries,
+    secrets: credentials.Credentials, injected: list[injections.Shares], speed: rates.Rates,
 ) -> list[Target]:  # fmt: skip
     person = held_out.kinds["PERSON"] if held_out else None
     outside = injected[-1]
@@ -79,8 +79,10 @@ def _targets(
         Target(
             "pattern kinds, F1, labelled sentences (held-out half)", AT_LEAST, 0.97, held_out and held_out.patterns.f1
         ),
-        Target("pattern kinds, F1, sentences never tuned on", AT_LEAST, 0.93, made.patterns.f1),
-        Target("telephone numbers, leak, sentences never tuned on", AT_MOST, 0.10, made.kinds["PHONE"].leak),
+        Target("pattern kinds, F1, sentences made by code", AT_LEAST, 0.93, made.patterns.f1),
+        Target("telephone numbers, leak, sentences made by code", AT_MOST, 0.10, made.kinds["PHONE"].leak),
+        Target("telephone numbers in national form, leak, a library's examples", AT_MOST, 0.10, examples.phone_leak),
+        Target("states of which an example number is found", AT_LEAST, 25, examples.states, "{:.0f}"),
         Target("names of people, F1 (held-out half)", AT_LEAST, 0.72, person and person.f1),
         Target("names of people, leak (held-out half)", AT_MOST, 0.15, person and person.leak),
         Target("patterns, MB/s a core, ordinary text", AT_LEAST, 10, speed.patterns, "{:.1f}"),

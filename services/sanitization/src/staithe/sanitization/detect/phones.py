@@ -16,7 +16,8 @@ _EXTENSION: Final = re.compile(rb" ?(?:x|ext\.? ?)\d{1,6}$")
 _NOT_DIGITS: Final = bytes(each for each in range(256) if not 48 <= each <= 57)
 _NORTH_AMERICAN: Final = re.compile(rb"(?:(?:\+?1|001)[-. ]?)?(?:\([2-9]\d\d\)[-. ]?|[2-9]\d\d[-. ])\d{3}[-. ]\d{4}")
 _WITH_TRUNK: Final = re.compile(
-    rb"\(?0\d{1,5}\)?(?:[ ./-]{1,2}\d{2,4}){2,4}|\(?0\d{2,5}\)?[ /-]{1,2}\d{5,8}|0\d{3}[ -]\d{3}[ -]?\d{3,4}"
+    rb"\(?0\d{1,5}\)?(?: [/-] \d{1,4}|[ ./-]{1,2}\d{2,4}){2,5}|\(?0\d{2,5}\)?[ /-]{1,3}\d{5,8}"
+    rb"|0\d{3}[ -]\d{3}[ -]?\d{3,4}"
 )
 _ABROAD: Final = re.compile(rb"\(*(\+|011|00)")
 _NO_PHONE: Final = re.compile(rb"\+?\d+\.\d+|(?:19|20)\d\d-(?:19|20)\d\d")

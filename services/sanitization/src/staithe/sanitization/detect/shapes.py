@@ -34,7 +34,7 @@ _DATE: Final = (
 )
 _CITIZEN: Final = rb"\b\d{8} ?\d ?[A-Z]{2}\d\b"
 """Portugal's citizen card: letters amid the digits."""
-_NUMBER: Final = rb"[+(]{0,2}\d(?:[ \-./]?[ ()]{0,2}\d){5,}(?: ?(?:x|ext\.? ?)\d{1,6}\b)?"
+_NUMBER: Final = rb"[+(]{0,2}\d(?:(?: [/\-] |[ \-./]?[ ()]{0,2})\d){5,}(?: ?(?:x|ext\.? ?)\d{1,6}\b)?"
 _TOKEN: Final = (
     rb"\b[A-Z]{2} \d\d ?\d\d ?\d\d ?[A-D]\b"
     rb"|\b[A-Z]{1,2}\d[A-Z0-9]? \d[A-Z]{2}\b|\b[A-Z]\d[A-Z] \d[A-Z]\d\b"
