@@ -23,7 +23,7 @@ ROOMS: Final = {
     "cryptography": ("staithe.kernel.crypto", "staithe.sanitization.pseudonyms", "staithe.stack.pki"),
     "hvac": ("staithe.keys.backends",),
     "requests": ("staithe.keys.backends",),
-    "joserfc": ("staithe.kernel.identity", "staithe.stack.issuing"),
+    "joserfc": ("staithe.kernel.identity", "staithe.query.http.sign_in", "staithe.stack.issuing"),
     "structlog": ("staithe.kernel.telemetry",),
     "prometheus_client": ("staithe.kernel.telemetry",),
     "opentelemetry": ("staithe.kernel.telemetry",),

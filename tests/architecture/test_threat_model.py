@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "security"))
 from threats import PAGE, missing, named_tests, rows
 
 PAGE_TEXT = PAGE.read_text()
-THREATS = 44
+THREATS = 45
 ROW = "| {} | S | a threat | a control | `tests/security/test_acl_matrix.py` | |\n"
 
 

@@ -1,22 +1,16 @@
 """The console in a real browser: sign in, ask, open a source, check the evidence; nothing is loaded from elsewhere."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from support import corpus
 from support.live import LiveStack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-OPTIONS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 ANSWER_MS_MAX = 30_000
 
 
@@ -27,18 +21,6 @@ class Visit:
     page: Page
     asked: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        if os.environ.get("STAITHE_TEST_BROWSER"):
-            raise AssertionError("STAITHE_TEST_BROWSER is set and there is no Chromium")
-        pytest.skip("Chromium is not installed: apt-get install chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -254,7 +254,10 @@ class World:
     make_chunk = staticmethod(make_chunk)
     make_current = staticmethod(make_current)
 
-    def __init__(self, *, quota: int = 100, provider: Provider | None = None, tokens_per_hour: int = 10_000) -> None:
+    def __init__(
+        self, *, quota: int = 100, provider: Provider | None = None, tokens_per_hour: int = 10_000,
+        sign_in: Any = None, verifier: TokenVerifier | None = None,
+    ) -> None:  # fmt: skip
         self.quota = quota
         self.clock, self.encoder, self.index = FakeClock(), FakeEncoder(), FakeIndex()
         self.opener = FakeOpener()
@@ -297,7 +300,8 @@ class World:
         self.trail, self.log = trail, FakeLog()
         evidence = EvidenceHandlers(self.log, trail, self.clock)
         self.application = query_application(
-            handlers=handlers, chat=chat, mcp=mcp, evidence=evidence, trail=trail, verifier=FakeVerifier(self.callers),
+            handlers=handlers, chat=chat, mcp=mcp, evidence=evidence, trail=trail,
+            verifier=verifier or FakeVerifier(self.callers), sign_in=sign_in,
             issuer_url="https://issuer.example", ready=self.current.caught_up, health=health,
             limiter=RateLimiter(self.quota, self.clock), metrics=self.metrics,
             clock=self.clock, logger=structlog.get_logger(),

@@ -22,6 +22,8 @@ from staithe.kernel.tls import server_context
 
 Guard = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 """Lets a request through to its handler, or raises Problem."""
+TokenOf = Callable[[web.Request], str]
+"""The token that a request comes with, empty when there is none; may raise Problem."""
 _CALLER: Final = web.RequestKey("caller", Caller)
 _STARTED: Final = web.RequestKey("started", web.StreamResponse)
 REQUEST_ID: Final = web.RequestKey("request_id", str)
@@ -57,11 +59,19 @@ def require_scope(request: web.Request, scope: str) -> Caller:
     return caller
 
 
-def api_application(*, verifier: TokenVerifier, logger: Logger, open_paths: Collection[str]) -> web.Application:
-    """An application whose every path but `open_paths` needs a valid bearer token (RFC 6750)."""
+def bearer_token(request: web.Request) -> str:
+    """The bearer token of the Authorization header (RFC 6750); empty when there is none."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def api_application(
+    *, verifier: TokenVerifier, logger: Logger, open_paths: Collection[str], token_of: TokenOf = bearer_token
+) -> web.Application:
+    """An application whose every path but `open_paths` needs a valid token, found by `token_of`."""
 
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        return await _guarded(request, handler, verifier, open_paths)
+        return await _guarded(request, handler, verifier, open_paths, token_of)
 
     return guarded_application(guard, logger)
 
@@ -119,16 +129,16 @@ def _unless_started(request: web.Request, response: web.StreamResponse) -> web.S
 
 
 async def _guarded(
-    request: web.Request, handler: Handler, verifier: TokenVerifier, open_paths: Collection[str]
+    request: web.Request, handler: Handler, verifier: TokenVerifier, open_paths: Collection[str], token_of: TokenOf
 ) -> web.StreamResponse:
     if request.path not in open_paths:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        token = token_of(request)
+        if not token:
             raise Problem(
                 401, "token-missing", "Send `Authorization: Bearer <token>`.", headers={"WWW-Authenticate": "Bearer"}
             )
         try:
-            request[_CALLER] = await verifier.verify(token.strip())
+            request[_CALLER] = await verifier.verify(token)
         except AccessDenied as error:
             challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
             slug = error.reason_code.lower().replace("_", "-")

@@ -7,10 +7,11 @@ from typing import Final
 
 from aiohttp import web
 
+from staithe.kernel.clock import Clock
 from staithe.kernel.errors import ConfigurationError, StaitheError
 from staithe.kernel.files import read_secret
 from staithe.kernel.http import serve_https
-from staithe.kernel.identity.verify import DiscoveredKeys, TokenVerifier
+from staithe.kernel.identity.verify import DiscoveredKeys, KeySource, TokenVerifier
 from staithe.kernel.service import Runtime
 from staithe.kernel.stream.assembly import event_codec
 from staithe.kernel.stream.client import KafkaAccess
@@ -31,6 +32,10 @@ from staithe.query.http.mcp.endpoint import McpEndpoint
 from staithe.query.http.rates import RateLimiter
 from staithe.query.http.recorded import RecordedQueries
 from staithe.query.http.routes import query_application
+from staithe.query.http.sign_in.cookies import SealedCookies
+from staithe.query.http.sign_in.provider import ConsoleClient, OpenIdProvider
+from staithe.query.http.sign_in.routes import SignIn
+from staithe.query.http.sign_in.session import ConsoleSessions
 from staithe.query.language.gateway import ProviderGateway
 from staithe.query.language.registry import load_provider
 from staithe.query.language.writer import AnswerWriter, TokenBudget
@@ -130,6 +135,7 @@ def build(runtime: Runtime, settings: QuerySettings) -> QueryApp:
     trail = AuditTrail(publisher, publishing, clock, KeyedDigest.from_file(settings.audit_key_file))
     writer = _writer(runtime, settings, current, trail)
     queries = RecordedQueries(stage, trail, writer)
+    issuer_keys = DiscoveredKeys(settings.issuer_url, client_context(settings.ca_file), clock)
     application = query_application(
         handlers=Handlers(
             stage=stage, queries=queries, trail=trail, publisher=publisher, publishing=publishing, clock=clock
@@ -137,7 +143,10 @@ def build(runtime: Runtime, settings: QuerySettings) -> QueryApp:
         chat=ChatHandlers(queries=queries, encoder=encoder, clock=clock),
         mcp=McpEndpoint(queries, trail, logger), evidence=EvidenceHandlers(_log_pages(settings), trail, clock),
         trail=trail,
-        verifier=_verifier(runtime, settings), issuer_url=settings.issuer_url, ready=current.caught_up,
+        verifier=TokenVerifier(
+            issuer_url=settings.issuer_url, audience=settings.audience, keys=issuer_keys, clock=clock
+        ),
+        sign_in=_sign_in(settings, issuer_keys, clock), issuer_url=settings.issuer_url, ready=current.caught_up,
         health=runtime.health, limiter=RateLimiter(settings.requests_per_minute, clock), metrics=metrics,
         clock=clock, logger=logger,
     )  # fmt: skip
@@ -181,6 +190,12 @@ def _writer(runtime: Runtime, settings: QuerySettings, current: CurrentTable, tr
     )
 
 
-def _verifier(runtime: Runtime, settings: QuerySettings) -> TokenVerifier:
-    keys = DiscoveredKeys(settings.issuer_url, client_context(settings.ca_file), runtime.clock)
-    return TokenVerifier(issuer_url=settings.issuer_url, audience=settings.audience, keys=keys, clock=runtime.clock)
+def _sign_in(settings: QuerySettings, keys: KeySource, clock: Clock) -> SignIn | None:
+    """Sign-in at the issuer; None when the settings do not ask for it."""
+    if settings.console_key_file is None:
+        return None
+    client = ConsoleClient(settings.console_client_id, settings.console_url, settings.console_scopes)
+    tls = client_context(settings.ca_file)
+    cookies = SealedCookies.from_file(settings.console_key_file, clock)
+    provider = OpenIdProvider(settings.issuer_url, client, keys=keys, tls=tls, clock=clock)
+    return SignIn(provider, cookies, ConsoleSessions(cookies, settings.console_url))

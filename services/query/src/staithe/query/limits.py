@@ -100,3 +100,17 @@ EVIDENCE_WAIT_SECONDS_MAX: Final = 5.0
 EVIDENCE_POLL_SECONDS: Final = 0.5
 EVIDENCE_EXPECTED_SECONDS_MAX: Final = 120.0
 """An answer older than this that the log does not have is not on its way any more."""
+
+SIGN_IN_SECONDS_MAX: Final = 600
+"""From leaving for the provider to coming back: long enough to look for a telephone."""
+SIGN_INS_REMEMBERED_MAX: Final = 10_000
+"""Sign-ins that came back and may not come back again; one more forgets the oldest, whose code is long spent."""
+EXCHANGES_MAX: Final = 16
+"""Codes being exchanged at once: anybody can make us ask the provider, so not more often than it bears."""
+EXCHANGE_SECONDS_MAX: Final = 5.0
+METADATA_SECONDS_MAX: Final = 300.0
+"""As long as its keys are kept."""
+COOKIE_BYTES_MAX: Final = 3_800
+"""Browsers keep 4,096 bytes, the name and its attributes included (RFC 6265bis)."""
+PARAMETER_CHARACTERS_MAX: Final = 2_048
+"""Of what a provider sends back: codes have some hundred characters."""

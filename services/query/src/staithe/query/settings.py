@@ -34,6 +34,20 @@ class QuerySettings(HttpsSettings, ServiceSettings, KeyServiceSettings):
     llm_key_file: Path | None = Field(default=None, description="File with the provider's API key.")
     llm_seconds_max: float = Field(default=12.0, gt=0, le=18, description="How long to wait for a reply.")
     llm_tokens_per_hour: int = Field(default=50_000, ge=1, description="Of one caller, in one process.")
+    console_client_id: str = Field(
+        default="", max_length=128, description="Our client at the issuer, for sign-in there; empty: tokens are pasted."
+    )
+    console_url: str = Field(
+        default="",
+        pattern=r"^(https://[A-Za-z0-9.-]+(:[0-9]{1,5})?)?$",
+        description="Origin at which browsers reach us.",
+    )
+    console_key_file: Path | None = Field(
+        default=None, description="At least 32 random bytes that seal sessions; the same for all replicas."
+    )
+    console_scopes: str = Field(
+        default="openid", pattern=r"^openid( [a-z:._-]+)*$", description="What the console asks the issuer for."
+    )
     audit_key_file: Path | None = Field(
         default=None, description="At least 32 random bytes that key the digests in the audit log."
     )
@@ -50,4 +64,7 @@ class QuerySettings(HttpsSettings, ServiceSettings, KeyServiceSettings):
             raise ValueError("MILVUS_USER and MILVUS_PASSWORD_FILE go together")
         if self.llm_provider and not (self.llm_providers_file and self.llm_key_file):
             raise ValueError("LLM_PROVIDER needs LLM_PROVIDERS_FILE and LLM_KEY_FILE")
+        console = (self.console_client_id, self.console_url, self.console_key_file)
+        if any(console) and not all(console):
+            raise ValueError("CONSOLE_CLIENT_ID, CONSOLE_URL and CONSOLE_KEY_FILE go together")
         return self

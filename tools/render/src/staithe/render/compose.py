@@ -35,6 +35,7 @@ SITE: Final = Site(
     milvus_server_name="milvus",
     keys_url=f"https://{KEYS}:{HTTPS_PORT}",
     objects_url=f"file://{OBJECTS}",
+    console_url=compose_parts.CONSOLE_URL,
 )
 
 SECRETS_FOLDER: Final = compose_parts.SECRETS_FOLDER

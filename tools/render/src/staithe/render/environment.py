@@ -40,6 +40,7 @@ class Site:
     keys_url: str
     objects_url: str
     objects_endpoint: str = ""
+    console_url: str = ""
 
 
 NOWHERE: Final = Site("", "", "", "", "", "", "")
@@ -147,7 +148,12 @@ _OWN: Final[dict[str, dict[str, str]]] = {
     },
     "embedding": {"MODEL_CACHE_DIR": MODEL},
     "ingestion": {"AUDIT_KEY_FILE": f"{SECRETS}/audit.key"},
-    "query": {"MODEL_CACHE_DIR": MODEL, "AUDIT_KEY_FILE": f"{SECRETS}/audit.key"},
+    "query": {
+        "MODEL_CACHE_DIR": MODEL,
+        "AUDIT_KEY_FILE": f"{SECRETS}/audit.key",
+        "CONSOLE_CLIENT_ID": "staithe-console",
+        "CONSOLE_KEY_FILE": f"{SECRETS}/console.key",
+    },
     "audit": {
         "LOG_DIR": AUDIT_LOG,
         "INDEX_FILE": f"{AUDIT}/index.sqlite",
@@ -175,6 +181,8 @@ def environment(topology: Topology, name: str, site: Site) -> dict[str, str]:
             "LOG_URL": f"https://{log}:{HTTPS_PORT}", "LOG_CA_FILE": f"{TRUST}/log_ca.pem",
             "LOG_CERTIFICATE_FILE": f"{SECRETS}/log.pem", "LOG_PRIVATE_KEY_FILE": f"{SECRETS}/log.key",
         }  # fmt: skip
+    if "CONSOLE_CLIENT_ID" in values:
+        values["CONSOLE_URL"] = site.console_url
     return {f"STAITHE_{name.upper()}_{setting}": values[setting] for setting in sorted(values)}
 
 

@@ -35,6 +35,7 @@ _FROM_ADDRESSES: Final = {
     "OBJECTS_URL": "objects_url",
     "OBJECTS_ENDPOINT": "objects_endpoint",
     "ISSUER_URL": "issuer_url",
+    "CONSOLE_URL": "console_url",
     "MILVUS_SERVER_NAME": "milvus_server_name",
 }
 

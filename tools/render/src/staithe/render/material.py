@@ -187,7 +187,7 @@ def _keys(topology: Topology, home: Path) -> None:
     for name, signer in signers.items():
         signer.save(home / name / "signing.key")
     for name in topology.services:
-        for file in {"audit.key", "pseudonym.key"}.intersection(secret_files(topology, name)):
+        for file in {"audit.key", "console.key", "pseudonym.key"}.intersection(secret_files(topology, name)):
             write_secret(home / name / file, secrets.token_bytes(PASSWORD_BYTES))
     public = {name: base64.b64encode(signer.public_key).decode() for name, signer in signers.items()}
     write_secret(home / "trust" / "lineage.json", json.dumps(public, indent=1, sort_keys=True).encode())

@@ -73,24 +73,32 @@ class DiscoveredKeys:
         connector = aiohttp.TCPConnector(ssl=self._tls)
         try:
             async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
-                discovered = await _get_json(session, f"{self._issuer_url}/.well-known/openid-configuration")
+                discovered = await get_json(session, f"{self._issuer_url}/.well-known/openid-configuration")
                 if discovered.get("issuer") != self._issuer_url:
                     raise AccessDenied("the issuer's discovery names another issuer", reason_code="ISSUER_MISMATCH")
-                return KeySet.import_key_set(await _get_json(session, str(discovered["jwks_uri"])))  # type: ignore[arg-type]
+                return KeySet.import_key_set(await get_json(session, str(discovered["jwks_uri"])))  # type: ignore[arg-type]
         except (aiohttp.ClientError, TimeoutError, KeyError, TypeError, ValueError, JoseError) as error:
             raise Unavailable("the token issuer's keys cannot be fetched", reason_code="ISSUER_UNAVAILABLE") from error
 
 
-async def _get_json(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
+async def get_json(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
+    """A JSON object of at most KEYS_BYTES_MAX from an issuer; raises ValueError, TypeError or aiohttp.ClientError."""
     async with session.get(url, allow_redirects=False) as response:
         response.raise_for_status()
-        body = await response.content.read(KEYS_BYTES_MAX)
-        if not response.content.at_eof():
-            raise ValueError("too large")
-    decoded = json.loads(body)
+        decoded = json.loads(await read_bounded(response))
     if not isinstance(decoded, dict):
         raise TypeError("not an object")
     return decoded
+
+
+async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
+    """The whole body, however it is cut; raises ValueError above KEYS_BYTES_MAX."""
+    body = b""
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > KEYS_BYTES_MAX:
+            raise ValueError("too large")
+    return body
 
 
 class TokenVerifier:

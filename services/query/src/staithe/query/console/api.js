@@ -1,6 +1,8 @@
-// Calls of the query API under the caller's own token. The token is held here, in memory, and nowhere else.
+// Calls of the query API under the caller's own rights: with a token, which is held here, in memory, and nowhere else; or
+// in a session, whose token this page never sees. Then `word` shows that a request comes from this page.
 
 let token = "";
+let word = "";
 
 export function signIn(given) {
   token = given.trim();
@@ -8,6 +10,19 @@ export function signIn(given) {
 
 export function signOut() {
   token = "";
+  word = "";
+}
+
+/** How one signs in here, and who is. */
+export async function session() {
+  const found = await (await call("/console/session")).json();
+  word = found.word || "";
+  return found;
+}
+
+/** End the session; returns where the provider's own is ended. */
+export async function endSession() {
+  return (await (await call("/console/sign-out", { method: "POST" })).json()).location;
 }
 
 export class Problem extends Error {
@@ -32,8 +47,8 @@ async function call(path, options = {}) {
   try {
     response = await fetch(path, {
       ...options,
-      headers: { ...options.headers, Authorization: `Bearer ${token}` },
-      credentials: "omit",
+      headers: { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : { "Staithe-Console": word }) },
+      credentials: token ? "omit" : "same-origin",
       redirect: "error",
     });
   } catch {

@@ -5,23 +5,44 @@ import { verify } from "/console/evidence.js";
 import { journey, sentence, source, wordsOf } from "/console/show.js";
 
 const $ = (id) => document.getElementById(id);
+const REFUSALS = {
+  PROVIDER_REFUSED: "You were not signed in there.",
+  SIGN_IN_MISSING: "This sign-in was begun elsewhere, or too long ago.",
+  SIGN_IN_SPENT: "This sign-in is over.",
+  TOKEN_CLAIMS: "Your account has no tenant or tier here: ask whoever administers it.",
+  ISSUER_UNAVAILABLE: "The place where you sign in does not answer.",
+};
+const KEY = "staithe-log-key";
 let logKey = "";
+let inSession = false;
+let over = 0;
 let answered = null;
 let asking = null;
 
 function show(problem) {
   $("problem").textContent = problem ? problem.message : "";
   $("problem").hidden = !problem;
-  if (problem && problem.status === 401) leave("Your token is not valid any more: sign in again.");
+  if (problem && problem.status === 401) leave(inSession ? "Your session is over: sign in again." : "Your token is not valid any more: sign in again.");
 }
 
 function enter(token, key) {
   api.signIn(token);
+  sit(api.claims(), key);
+}
+
+function enterSession(found) {
+  clearTimeout(over);
+  over = setTimeout(() => leave("Your session is over: sign in again."), Math.max(0, found.expires_at * 1000 - Date.now()));
+  sit(found.claims, sessionStorage.getItem(KEY) || "");
+}
+
+function sit(claims, key) {
   logKey = key.trim();
   $("sign-in").hidden = true;
+  $("provider").hidden = true;
   $("desk").hidden = false;
   $("sign-out").hidden = false;
-  $("who").textContent = wordsOf(api.claims());
+  $("who").textContent = wordsOf(claims);
   show(null);
   $("question").focus();
 }
@@ -30,13 +51,33 @@ function leave(why) {
   if (asking) asking.abort();
   api.signOut();
   answered = null;
+  for (const id of ["sentences", "sources", "evidence", "source-text"]) $(id).replaceChildren();
   $("token").value = "";
   $("who").textContent = why || "";
-  $("sign-in").hidden = false;
+  clearTimeout(over);
+  offer();
   $("desk").hidden = true;
   $("sign-out").hidden = true;
   $("answer").hidden = true;
-  $("token").focus();
+  if ($("source").open) $("source").close();
+}
+
+function offer() {
+  $("sign-in").hidden = inSession;
+  $("provider").hidden = !inSession;
+  $(inSession ? "provider-sign-in" : "token").focus();
+}
+
+async function signOut() {
+  if (!inSession) return leave();
+  try {
+    const elsewhere = await api.endSession();
+    sessionStorage.removeItem(KEY);
+    leave();
+    location.assign(elsewhere);
+  } catch (problem) {
+    show(problem);
+  }
 }
 
 function begin() {
@@ -141,7 +182,8 @@ $("question").addEventListener("keydown", (event) => {
     $("ask").requestSubmit();
   }
 });
-$("sign-out").addEventListener("click", () => leave());
+$("sign-out").addEventListener("click", signOut);
+$("provider-key").addEventListener("change", () => sessionStorage.setItem(KEY, $("provider-key").value.trim()));
 $("verify").addEventListener("click", check);
 $("close").addEventListener("click", () => $("source").close());
 document.addEventListener("keydown", (event) => {
@@ -154,7 +196,17 @@ document.addEventListener("keydown", (event) => {
 
 // `staithe console` puts the token behind the #, which no server sees; it leaves the address bar and the history at once.
 const given = new URLSearchParams(location.hash.slice(1));
-if (given.get("token")) {
-  history.replaceState(null, "", location.pathname);
-  enter(given.get("token"), given.get("key") || "");
+if (location.hash) history.replaceState(null, "", location.pathname);
+try {
+  const found = await api.session();
+  inSession = found.sign_in === "provider";
+  if (found.signed_in) enterSession(found);
+  else if (!inSession && given.get("token")) enter(given.get("token"), given.get("key") || "");
+  else offer();
+  if (inSession && given.get("refused")) {
+    $("refused").textContent = REFUSALS[given.get("refused")] || `You were not signed in (${given.get("refused").slice(0, 64)}).`;
+    $("refused").hidden = false;
+  }
+} catch (problem) {
+  show(problem);
 }

@@ -133,11 +133,15 @@ class StrangersGuard:
             response = await handler(request)
             if response.status == 401:
                 self._counter.inc()
-                if self._within_budget():
-                    await self._record(request)
+                await self.refused(request, "query.unauthenticated", "UNAUTHENTICATED")
             return response
 
         return guard
+
+    async def refused(self, request: web.Request, action: str, reason_code: str) -> None:
+        """Put it into the audit log, unless strangers have filled their part of it for this minute; never raises."""
+        if self._within_budget():
+            await self._record(request, action, reason_code)
 
     def _within_budget(self) -> bool:
         minute = self._clock.now_ms() // 60_000
@@ -146,10 +150,10 @@ class StrangersGuard:
         self._recorded += 1
         return self._recorded <= limits.STRANGERS_AUDITED_PER_MINUTE_MAX
 
-    async def _record(self, request: web.Request) -> None:
+    async def _record(self, request: web.Request, action: str, reason_code: str) -> None:
         try:
             await self._trail.record(
-                "query.unauthenticated", caller=None, outcome=Outcome.REFUSED, reason_code="UNAUTHENTICATED",
+                action, caller=None, outcome=Outcome.REFUSED, reason_code=reason_code,
                 attributes={"method": _method(request)},
             )  # fmt: skip
         except Exception as error:  # noqa: BLE001 - outermost: nothing catches above, and the answer is already made

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from staithe.kernel.clock import Clock
 from staithe.kernel.health import Health
-from staithe.kernel.http import api_application
+from staithe.kernel.http import api_application, bearer_token
 from staithe.kernel.identity.verify import TokenVerifier
 from staithe.kernel.telemetry import Logger, Metrics
 from staithe.query.audit import AuditTrail
@@ -24,8 +24,9 @@ from staithe.query.http.openapi import openapi_document
 from staithe.query.http.operations import OPERATIONS
 from staithe.query.http.page import POLICY, page
 from staithe.query.http.rates import RateLimiter, rate_guard, tell_rates
+from staithe.query.http.sign_in.routes import SESSION_PATH, SIGN_IN_PATHS, SignIn, SignInHandlers, no_provider
 
-OPEN_PATHS: Final = ("/openapi.json", "/docs", METADATA_PATH, "/livez", "/readyz", *CONSOLE_PATHS)
+OPEN_PATHS: Final = ("/openapi.json", "/docs", METADATA_PATH, "/livez", "/readyz", *CONSOLE_PATHS, *SIGN_IN_PATHS)
 """What needs no token. Metrics are not among them: they are on the health port only."""
 
 
@@ -33,10 +34,11 @@ def query_application(
     *, handlers: Handlers, chat: ChatHandlers, mcp: McpEndpoint, evidence: EvidenceHandlers,
     trail: AuditTrail, verifier: TokenVerifier,
     issuer_url: str, ready: Callable[[], bool], health: Health, limiter: RateLimiter, metrics: Metrics,
-    clock: Clock, logger: Logger,
+    clock: Clock, logger: Logger, sign_in: SignIn | None = None,
 ) -> web.Application:  # fmt: skip
-    """The whole HTTPS interface: every path but OPEN_PATHS needs a token."""
-    application = api_application(verifier=verifier, logger=logger, open_paths=OPEN_PATHS)
+    """The whole HTTPS interface: every path but OPEN_PATHS needs a token, or the console's session."""
+    token_of = sign_in.sessions.token_of if sign_in else bearer_token
+    application = api_application(verifier=verifier, logger=logger, open_paths=OPEN_PATHS, token_of=token_of)
     strangers = StrangersGuard(trail, clock, metrics, logger)
     application.middlewares[0:0] = [challenge_with_metadata, CHAT_ERRORS, strangers.middleware()]
     guards = [rate_guard(limiter, metrics), concurrency_guard(metrics), not_ready_guard(ready), refusal_guard(trail)]
@@ -57,6 +59,10 @@ def query_application(
     application.router.add_get("/openapi.json", openapi)
     application.router.add_get("/docs", docs)
     application.add_routes(console_routes())
+    if sign_in is None:
+        application.router.add_get(SESSION_PATH, no_provider)
+    else:
+        application.add_routes(SignInHandlers(sign_in, verifier, trail, strangers, clock).routes())
     application.router.add_get(METADATA_PATH, resource_metadata(issuer_url))
     application.add_routes([each for each in health.routes() if each.path in OPEN_PATHS])
     return application

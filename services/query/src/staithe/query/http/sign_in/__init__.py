@@ -1,0 +1,1 @@
+"""Sign-in of people at an OpenID provider: authorization code with PKCE (RFC 7636, RFC 9700), sealed cookies."""
