@@ -1,6 +1,7 @@
 """The console with sign-in at a real Keycloak, in a real browser, over real documents."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 from support import corpus
-from support.identity import PASSWORD, Keycloak
+from support.identity import PASSWORD, Keycloak, one_time_code
 from support.live import LiveStack
 from support.replica import QueryReplica
 
@@ -23,7 +24,11 @@ def replica(live: LiveStack, keycloak: Keycloak, tmp_path_factory: pytest.TempPa
     live.cli_json("publish", "samples")
     keycloak.add_user("alice", tenant="harbour", tier=1)
     keycloak.add_user("stranger", tenant="", tier=1)  # an empty attribute is none
-    made = QueryReplica(live, keycloak, tmp_path_factory.mktemp("replica") / "query")
+    keycloak.add_user("engineer", tenant="harbour", tier=3, otp=True)
+    folder = tmp_path_factory.mktemp("replica")
+    policy = folder / "authentication.yaml"
+    policy.write_text("rules: [{id: second-factor, tiers: [3], any_of: [{acr: [aal2], amr: [otp]}]}]\n")
+    made = QueryReplica(live, keycloak, folder / "query", {"AUTHENTICATION_FILE": str(policy)})
     try:
         made.start()
         yield made
@@ -124,6 +129,25 @@ def test_person_without_a_tenant_is_told_so(replica: QueryReplica, page: Page) -
     sign_in(page, replica, "stranger")
     page.locator("#refused").wait_for(state="visible")
     assert "no tenant or tier" in page.locator("#refused").inner_text()
+
+
+def test_engineer_is_asked_for_a_second_factor(replica: QueryReplica, page: Page) -> None:
+    page.goto(replica.url)
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_label("Username").fill("engineer")
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.get_by_role("button", name="Sign In").click()
+    page.locator("input[name=otp]").wait_for()
+    _keep(page, "console-second-factor")
+    page.locator("input[name=otp]").fill("000000")
+    page.get_by_role("button", name="Sign In").click()
+    page.locator("input[name=otp]").wait_for()
+    assert not page.url.startswith(replica.url)
+    page.locator("input[name=otp]").fill(one_time_code(time.time()))
+    page.get_by_role("button", name="Sign In").click()
+    page.wait_for_url(f"{replica.url}/")
+    page.locator("#desk").wait_for(state="visible")
+    assert page.locator("#who").inner_text() == "engineer at harbour, engineering"
 
 
 def test_token_behind_the_hash_signs_nobody_in_where_there_is_a_provider(

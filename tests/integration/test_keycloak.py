@@ -2,15 +2,21 @@
 
 from typing import Any
 
+import httpx
 import pytest
+import structlog
+from aiohttp import web
 from support.identity import Keycloak
+from support.live import free_port
 
 from staithe.kernel.clock import SystemClock
 from staithe.kernel.errors import AccessDenied
+from staithe.kernel.http import api_application, caller_of, serve_https
 from staithe.kernel.identity.verify import KEYS_SECONDS_MAX, KEYS_SECONDS_MIN, DiscoveredKeys, TokenVerifier
 from staithe.kernel.tls import client_context
 from staithe.kernel.vocabulary import Tier
 from staithe.stack.pki import Usage
+from staithe.stack.ports import HOST
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 AUDIENCE = "staithe-query"
@@ -134,9 +140,30 @@ def test_realm_shows_no_sign_in_for_a_request_that_the_console_would_not_make(
     assert answer.status_code == 400 or "error=" in answer.headers["Location"]
 
 
-def test_token_of_the_bound_application_names_its_certificate(keycloak: Keycloak) -> None:
-    token = keycloak.token("staithe-app-bound", certificate=keycloak.leaf("staithe-app-bound", Usage.CLIENT))
-    assert token.count(".") == 2
+async def test_bound_token_opens_with_its_certificate_only(keycloak: Keycloak, clock: ShiftedClock) -> None:
+    own, other = (keycloak.leaf(name, Usage.CLIENT) for name in ("staithe-app-bound", "somebody"))
+    token = keycloak.token("staithe-app-bound", certificate=own)
+    application = api_application(verifier=verifier_of(keycloak, clock), logger=structlog.get_logger(), open_paths=())
+    application.router.add_get("/who", _who)
+    server, port = keycloak.leaf("query", Usage.SERVER), free_port()
+    runner = await serve_https(
+        application, host=HOST, port=port, certificate_file=server.certificate, private_key_file=server.key,
+        clients_ca_file=keycloak.authority.files.certificate, strangers_too=True,
+    )  # fmt: skip
+    statuses = []
+    for certificate, given in ((own, token), (other, token), (None, token), (None, keycloak.token())):
+        files = () if certificate is None else (certificate.certificate, certificate.key)
+        context = client_context(keycloak.authority.files.certificate, *files)
+        async with httpx.AsyncClient(verify=context, trust_env=False) as client:
+            headers = {"Authorization": f"Bearer {given}"}
+            answer = await client.get(f"https://localhost:{port}/who", headers=headers)
+        statuses.append((answer.status_code, answer.json().get("type", "").rpartition(":")[2]))
+    await runner.cleanup()
+    assert statuses == [(200, ""), (401, "token-bound"), (401, "token-bound"), (200, "")]
+
+
+async def _who(request: web.Request) -> web.Response:
+    return web.json_response({"subject": caller_of(request).subject})
 
 
 def test_another_certificate_of_the_same_authority_gets_no_token(keycloak: Keycloak) -> None:

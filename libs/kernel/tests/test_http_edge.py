@@ -40,7 +40,8 @@ class FakeVerifier(TokenVerifier):
     def __init__(self) -> None:
         pass
 
-    async def verify(self, token: str) -> Caller:
+    async def verify(self, token: str, certificate: bytes | None = None) -> Caller:
+        del certificate
         if token == "down":
             raise Unavailable("the token issuer's keys cannot be fetched", reason_code="ISSUER_UNAVAILABLE")
         if token != "good":

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import json
 import warnings
 from typing import Any
@@ -101,7 +102,6 @@ FORGED_KEY = STRANGER.as_dict(private=False)
 
 def symmetric(secret: bytes, **header: Any) -> str:
     """A token under HS256 with whatever both sides know, made by hand because libraries refuse to."""
-    import hashlib  # noqa: PLC0415
     import hmac  # noqa: PLC0415
 
     head = b64({**HEADER, "alg": "HS256", **header})
@@ -220,6 +220,56 @@ async def test_unknown_key_asks_once_more_before_refusing() -> None:
         await verify(token(), keys)
     assert keys.fresh == 1
     await verify(token(), FakeKeys(EC))
+
+
+# Possession
+
+CERTIFICATE = b"a certificate in DER"
+THUMBPRINT = b64(hashlib.sha256(CERTIFICATE).digest())
+
+
+async def verify_with(text: str, certificate: bytes | None, demand: Any = lambda _: None) -> Any:
+    verifier = TokenVerifier(issuer_url=ISSUER, audience=AUDIENCE, keys=FakeKeys(), clock=FakeClock(), demand=demand)
+    return await verifier.verify(text, certificate)
+
+
+async def test_bound_token_is_good_with_its_certificate_and_an_unbound_one_with_any() -> None:
+    bound = token({"cnf": {"x5t#S256": THUMBPRINT}})
+    assert (await verify_with(bound, CERTIFICATE)).subject == "alice"
+    assert (await verify_with(token(), CERTIFICATE)).subject == "alice"
+    assert (await verify_with(token(), None)).subject == "alice"
+
+
+@pytest.mark.parametrize(
+    ("confirmation", "certificate"),
+    [
+        ({"x5t#S256": THUMBPRINT}, None), ({"x5t#S256": THUMBPRINT}, b"another certificate"),
+        ({"x5t#S256": THUMBPRINT}, b""), ({"x5t#S256": b64(hashlib.sha256(b"").digest())}, None),
+        ({"x5t#S256": ""}, None), ({"x5t#S256": ""}, CERTIFICATE), ({"x5t#S256": None}, None), ({}, CERTIFICATE),
+        (None, None), (None, CERTIFICATE), (THUMBPRINT, CERTIFICATE), ([], CERTIFICATE), (False, CERTIFICATE),
+        ({"jkt": THUMBPRINT}, CERTIFICATE), ({"x5t": THUMBPRINT}, CERTIFICATE),
+        ({"x5t#S256": THUMBPRINT, "jkt": "of another way"}, CERTIFICATE), ({"x5t#S256": [THUMBPRINT]}, CERTIFICATE),
+        ({"x5t#S256": THUMBPRINT + "="}, CERTIFICATE), ({"x5t#S256": THUMBPRINT.lower()}, CERTIFICATE),
+    ],
+)  # fmt: skip
+async def test_bound_token_without_its_certificate_is_refused(confirmation: Any, certificate: bytes | None) -> None:
+    with pytest.raises(AccessDenied) as refusal:
+        await verify_with(token({"cnf": confirmation}), certificate)
+    assert reason(refusal) == "TOKEN_BOUND"
+
+
+async def test_demand_sees_the_claims_of_tokens_that_are_valid_otherwise_and_of_no_others() -> None:
+    seen: list[str] = []
+
+    def demand(claims: Any) -> None:
+        seen.append(claims["sub"])
+        raise AccessDenied("not enough", reason_code="NOT_ENOUGH")
+
+    for text, code in ((token(), "NOT_ENOUGH"), (token({"exp": NOW - 60}), "TOKEN_EXPIRED")):
+        with pytest.raises(AccessDenied) as refusal:
+            await verify_with(text, None, demand)
+        assert reason(refusal) == code
+    assert seen == ["alice"]
 
 
 # Discovery

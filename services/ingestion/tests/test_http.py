@@ -57,7 +57,8 @@ class FakeVerifier(TokenVerifier):
     def __init__(self) -> None:
         pass
 
-    async def verify(self, token: str) -> Caller:
+    async def verify(self, token: str, certificate: bytes | None = None) -> Caller:
+        del certificate
         if token not in CALLERS:
             raise AccessDenied("token is malformed", reason_code="TOKEN_INVALID")
         return CALLERS[token]

@@ -200,9 +200,10 @@ class FakeVerifier(TokenVerifier):
     def __init__(self, callers: dict[str, Caller]) -> None:
         self.callers = callers
 
-    async def verify(self, token: str) -> Caller:
+    async def verify(self, token: str, certificate: bytes | None = None) -> Caller:
+        del certificate
         if token not in self.callers:
-            raise AccessDenied("token is malformed or its signature does not verify", reason_code="TOKEN_INVALID")
+            raise AccessDenied("token is malformed or its signature is wrong", reason_code="TOKEN_INVALID")
         return self.callers[token]
 
 

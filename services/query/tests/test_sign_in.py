@@ -20,10 +20,12 @@ from staithe.kernel.events import Outcome
 from staithe.kernel.files import write_secret
 from staithe.kernel.identity.verify import DiscoveredKeys, TokenVerifier
 from staithe.kernel.tls import client_context, server_context
+from staithe.query.authentication import AuthenticationPolicy
 from staithe.query.http.sign_in.cookies import SESSION, SIGN_IN, SealedCookies
 from staithe.query.http.sign_in.provider import ConsoleClient, OpenIdProvider
 from staithe.query.http.sign_in.routes import SignIn
 from staithe.query.http.sign_in.session import ConsoleSessions
+from staithe.query.http.step_up import demand_of
 from staithe.stack.pki import CertificateFiles, Usage, ensure_authority, ensure_leaf
 
 URL, CLIENT = "https://console.example", "staithe-console"
@@ -48,6 +50,7 @@ class FakeProvider:
         self.identity: dict[str, Any] = {}
         self.access: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
+        self.strong = {"acr": "aal2", "amr": ["pwd", "otp"]}
         self.answer: Callable[[dict[str, Any]], Any] = lambda body: body
         self.status, self.key = 200, KEY
         self.forms: list[dict[str, str]] = []
@@ -92,7 +95,8 @@ class FakeProvider:
             return web.json_response({"error": "invalid_grant"}, status=400)
         access = signed({
             "iss": self.url, "aud": "query", "sub": "person", "exp": NOW + 300, "iat": NOW, "tenant": "harbour",
-            "tier": 1, "groups": [], "scope": "search read", **self.access,
+            "tier": 1, "groups": [], "scope": "search read",
+            **(self.strong if asked.get("acr_values") == "aal2" else {"acr": "aal1", "amr": ["pwd"]}), **self.access,
         }, typ="at+jwt", key=self.key)  # fmt: skip
         identity = {
             "iss": self.url, "aud": CLIENT, "sub": "person", "exp": NOW + 60, "iat": NOW, "nonce": asked["nonce"],
@@ -167,7 +171,10 @@ async def provider(leaf: CertificateFiles) -> AsyncIterator[FakeProvider]:
 
 
 @pytest.fixture
-async def door(new_world: Any, provider: FakeProvider, tmp_path: Path) -> AsyncIterator[Door]:
+async def door(
+    new_world: Any, provider: FakeProvider, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Door]:
+    rules = getattr(request, "param", [])
     clock = new_world().clock
     tls = client_context(tmp_path / "ca.pem")
     keys = DiscoveredKeys(provider.url, tls, clock)
@@ -177,7 +184,10 @@ async def door(new_world: Any, provider: FakeProvider, tmp_path: Path) -> AsyncI
         cookies,
         ConsoleSessions(cookies, URL),
     )
-    verifier = TokenVerifier(issuer_url=provider.url, audience="query", keys=keys, clock=clock)
+    verifier = TokenVerifier(
+        issuer_url=provider.url, audience="query", keys=keys, clock=clock,
+        demand=demand_of(AuthenticationPolicy.model_validate({"rules": rules})),
+    )  # fmt: skip
     world = new_world(sign_in=sign_in, verifier=verifier)
     world.clock = clock
     async with TestClient(TestServer(world.application)) as client:
@@ -406,6 +416,46 @@ async def test_without_the_audit_log_nobody_is_signed_in(door: Door) -> None:
     door.world.publisher.failures["audit.events.v1"] = Unavailable("no broker", reason_code="BROKER_UNAVAILABLE")
     assert await door.come_back(given) == "/#refused=BROKER_UNAVAILABLE"
     assert SESSION not in door.cookies
+
+
+# How strongly one must have signed in
+
+SECOND_FACTOR = [{"id": "second-factor", "any_of": [{"acr": ["aal2"], "amr": ["otp"]}]}]
+BOUND = [{"id": "applications", "any_of": [{"bound": True}]}]
+
+
+@pytest.mark.parametrize("door", [SECOND_FACTOR], indirect=True)
+async def test_sign_in_that_is_too_weak_goes_on_to_a_second_factor_once(door: Door) -> None:
+    further = await door.come_back(await door.leave())
+    assert parse_qs(urlsplit(further).query)["acr_values"] == ["aal2"]
+    assert SESSION not in door.cookies
+    assert await door.come_back(door.provider.authorize(further)) == "/"
+    assert (await door.session())["signed_in"]
+
+
+@pytest.mark.parametrize("door", [SECOND_FACTOR], indirect=True)
+@pytest.mark.parametrize("given", [{"acr": "aal1"}, {"acr": "aal2"}, {"acr": "aal2", "amr": "otp"}, {"amr": ["otp"]}])
+async def test_provider_that_does_not_ask_for_it_signs_nobody_in(door: Door, given: dict[str, Any]) -> None:
+    door.provider.strong = given
+    further = await door.come_back(await door.leave())
+    assert await door.refused(door.provider.authorize(further)) == "AUTHENTICATION_INSUFFICIENT"
+
+
+@pytest.mark.parametrize("door", [BOUND], indirect=True)
+async def test_rule_that_no_person_can_meet_is_said_at_once(door: Door) -> None:
+    assert await door.refused(await door.leave()) == "AUTHENTICATION_INSUFFICIENT"
+
+
+@pytest.mark.parametrize("door", [SECOND_FACTOR], indirect=True)
+async def test_caller_of_the_api_is_told_what_to_ask_the_issuer_for(door: Door) -> None:
+    weak = signed({
+        "iss": door.provider.url, "aud": "query", "sub": "person", "exp": NOW + 300, "tenant": "harbour", "tier": 1,
+        "scope": "search",
+    }, typ="at+jwt")  # fmt: skip
+    answer = await door.send("POST", "/v1/search", json=QUESTION, headers={"Authorization": f"Bearer {weak}"})
+    assert answer.status == 401
+    assert answer.headers["WWW-Authenticate"] == 'Bearer error="insufficient_user_authentication", acr_values="aal2"'
+    assert door.world.publisher.audited()[-1].action == "query.unauthenticated"
 
 
 # Where one is sent

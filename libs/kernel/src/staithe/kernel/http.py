@@ -71,7 +71,18 @@ def api_application(
     """An application whose every path but `open_paths` needs a valid token, found by `token_of`."""
 
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        return await _guarded(request, handler, verifier, open_paths, token_of)
+        if request.path not in open_paths:
+            token = token_of(request)
+            if not token:
+                challenge = {"WWW-Authenticate": "Bearer"}
+                raise Problem(401, "token-missing", "Send `Authorization: Bearer <token>`.", headers=challenge)
+            try:
+                request[_CALLER] = await verifier.verify(token, client_certificate(request))
+            except AccessDenied as error:
+                challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+                slug = error.reason_code.lower().replace("_", "-")
+                raise Problem(401, slug, f"The token was refused: {error.message}.", headers=challenge) from error
+        return await handler(request)
 
     return guarded_application(guard, logger)
 
@@ -128,28 +139,16 @@ def _unless_started(request: web.Request, response: web.StreamResponse) -> web.S
     return started
 
 
-async def _guarded(
-    request: web.Request, handler: Handler, verifier: TokenVerifier, open_paths: Collection[str], token_of: TokenOf
-) -> web.StreamResponse:
-    if request.path not in open_paths:
-        token = token_of(request)
-        if not token:
-            raise Problem(
-                401, "token-missing", "Send `Authorization: Bearer <token>`.", headers={"WWW-Authenticate": "Bearer"}
-            )
-        try:
-            request[_CALLER] = await verifier.verify(token)
-        except AccessDenied as error:
-            challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-            slug = error.reason_code.lower().replace("_", "-")
-            raise Problem(401, slug, f"The token was refused: {error.message}.", headers=challenge) from error
-    return await handler(request)
-
-
 def _route(request: web.Request) -> str:
     """The route's pattern, never the path: paths carry document ids."""
     resource = request.match_info.route.resource
     return resource.canonical if resource else "unmatched"
+
+
+def client_certificate(request: web.Request) -> bytes | None:
+    """The client's verified certificate (DER), if it came with one."""
+    tls = request.transport and request.transport.get_extra_info("ssl_object")
+    return tls.getpeercert(binary_form=True) if tls else None
 
 
 def client_name(request: web.Request) -> str:
@@ -161,15 +160,17 @@ def client_name(request: web.Request) -> str:
 
 async def serve_https(
     application: web.Application, *, host: str, port: int, certificate_file: Path, private_key_file: Path,
-    clients_ca_file: Path | None = None,
+    clients_ca_file: Path | None = None, strangers_too: bool = False,
 ) -> web.AppRunner:  # fmt: skip
-    """Serve over TLS 1.3, where `clients_ca_file` is given to its clients only; the caller cleans the runner up."""
+    """Serve over TLS 1.3, where `clients_ca_file` is given to its clients, and with `strangers_too` also to those
+    who bring no certificate at all. The caller cleans the runner up.
+    """
     runner = web.AppRunner(
         application, access_log=None, max_field_size=HTTP_HEADER_BYTES_MAX, max_line_size=HTTP_HEADER_BYTES_MAX,
         shutdown_timeout=DRAIN_SECONDS, keepalive_timeout=30.0,
     )  # fmt: skip
     await runner.setup()
-    context = server_context(certificate_file, private_key_file, clients_ca_file)
+    context = server_context(certificate_file, private_key_file, clients_ca_file, strangers=strangers_too)
     await _BoundedSite(runner, host, port, ssl_context=context).start()
     return runner
 

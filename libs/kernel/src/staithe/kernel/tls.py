@@ -13,13 +13,16 @@ from staithe.kernel.errors import ConfigurationError
 
 
 def server_context(
-    certificate_file: Path, private_key_file: Path, clients_ca_file: Path | None = None
+    certificate_file: Path, private_key_file: Path, clients_ca_file: Path | None = None, *, strangers: bool = False
 ) -> ssl.SSLContext:
-    """A server's context; with `clients_ca_file` it takes only clients with a certificate of that authority.
+    """A server's context; with `clients_ca_file` it takes only clients with a certificate of that authority, and with
+    `strangers` also those without any. A certificate of another authority is refused in either case.
 
     Raises ConfigurationError when a file cannot be loaded.
     """
-    return _Following(ssl.PROTOCOL_TLS_SERVER).of(clients_ca_file, certificate_file, private_key_file)
+    following = _Following(ssl.PROTOCOL_TLS_SERVER)
+    following.strangers = strangers
+    return following.of(clients_ca_file, certificate_file, private_key_file)
 
 
 def client_context(
@@ -35,6 +38,8 @@ def client_context(
 class _Following(ssl.SSLContext):
     """Leaves each handshake to a context made of the files as they are. A context in use is never changed: other
     threads may be reading it."""
+
+    strangers = False
 
     def of(self, authority: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
         """Follow these files; raises ConfigurationError when they cannot be loaded now."""
@@ -62,7 +67,7 @@ class _Following(ssl.SSLContext):
         if self._certificate is not None and self._key is not None:
             _load(context.load_cert_chain, self._certificate, self._key)
         if self._authority is not None:
-            context.verify_mode = ssl.CERT_REQUIRED
+            context.verify_mode = ssl.CERT_OPTIONAL if self.strangers else ssl.CERT_REQUIRED
             context.verify_flags |= ssl.VERIFY_X509_STRICT  # Python's own default from 3.13 on
             _load(context.load_verify_locations, self._authority)
         return context

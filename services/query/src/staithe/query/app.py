@@ -23,6 +23,7 @@ from staithe.keys.client.service import KeyServiceClient
 from staithe.keys.client.terms import TermKeys
 from staithe.query import limits
 from staithe.query.audit import SERVICE, AuditTrail, KeyedDigest
+from staithe.query.authentication import load_authentication
 from staithe.query.clip import ClippingEncoder
 from staithe.query.evidence_source import AuditLogPages
 from staithe.query.http.chat import ChatHandlers
@@ -36,6 +37,7 @@ from staithe.query.http.sign_in.cookies import SealedCookies
 from staithe.query.http.sign_in.provider import ConsoleClient, OpenIdProvider
 from staithe.query.http.sign_in.routes import SignIn
 from staithe.query.http.sign_in.session import ConsoleSessions
+from staithe.query.http.step_up import demand_of
 from staithe.query.language.gateway import ProviderGateway
 from staithe.query.language.registry import load_provider
 from staithe.query.language.writer import AnswerWriter, TokenBudget
@@ -72,6 +74,7 @@ class QueryApp:
             self._server = await serve_https(
                 self._application, host=settings.https_host, port=settings.https_port,
                 certificate_file=settings.certificate_file, private_key_file=settings.private_key_file,
+                clients_ca_file=settings.callers_ca_file, strangers_too=True,
             )  # fmt: skip
         except OSError as error:
             raise ConfigurationError(
@@ -144,7 +147,8 @@ def build(runtime: Runtime, settings: QuerySettings) -> QueryApp:
         mcp=McpEndpoint(queries, trail, logger), evidence=EvidenceHandlers(_log_pages(settings), trail, clock),
         trail=trail,
         verifier=TokenVerifier(
-            issuer_url=settings.issuer_url, audience=settings.audience, keys=issuer_keys, clock=clock
+            issuer_url=settings.issuer_url, audience=settings.audience, keys=issuer_keys, clock=clock,
+            demand=demand_of(load_authentication(settings.authentication_file)),
         ),
         sign_in=_sign_in(settings, issuer_keys, clock), issuer_url=settings.issuer_url, ready=current.caught_up,
         health=runtime.health, limiter=RateLimiter(settings.requests_per_minute, clock), metrics=metrics,

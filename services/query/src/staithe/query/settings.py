@@ -34,6 +34,12 @@ class QuerySettings(HttpsSettings, ServiceSettings, KeyServiceSettings):
     llm_key_file: Path | None = Field(default=None, description="File with the provider's API key.")
     llm_seconds_max: float = Field(default=12.0, gt=0, le=18, description="How long to wait for a reply.")
     llm_tokens_per_hour: int = Field(default=50_000, ge=1, description="Of one caller, in one process.")
+    authentication_file: Path | None = Field(
+        default=None, description="policies/authentication.yaml: how strongly callers must have signed in."
+    )
+    callers_ca_file: Path | None = Field(
+        default=None, description="Authority of the certificates that tokens may be bound to; callers may have none."
+    )
     console_client_id: str = Field(
         default="", max_length=128, description="Our client at the issuer, for sign-in there; empty: tokens are pasted."
     )

@@ -26,6 +26,7 @@ POLICY: Final = "/app/policies/sanitization.yaml"
 KEYS_STATE: Final = "/var/lib/staithe/keys"
 OBJECTS: Final = "/var/lib/staithe/objects"
 TENANTS: Final = "/app/tenants.yaml"
+AUTHENTICATION: Final = "/app/policies/authentication.yaml"
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,7 @@ _OWN: Final[dict[str, dict[str, str]]] = {
     "query": {
         "MODEL_CACHE_DIR": MODEL,
         "AUDIT_KEY_FILE": f"{SECRETS}/audit.key",
+        "AUTHENTICATION_FILE": AUTHENTICATION,
         "CONSOLE_CLIENT_ID": "staithe-console",
         "CONSOLE_KEY_FILE": f"{SECRETS}/console.key",
     },

@@ -139,7 +139,10 @@ class ServicePlan:
                 **signing, "log_dir": self._paths.audit_log, "index_file": audit / "index.sqlite",
                 "vkey_file": self._paths.audit_log_vkey, "origin": LOG_ORIGIN,
             },
-            "query": {**model, "audit_key_file": secrets / AUDIT_KEY},
+            "query": {
+                **model, "audit_key_file": secrets / AUDIT_KEY,
+                "authentication_file": self._repository / "policies" / "authentication.yaml",
+            },
             "ingestion": {
                 **lineage, "audit_key_file": secrets / AUDIT_KEY, "objects_url": self._paths.objects.as_uri(),
                 "tenants_file": self._tenants,

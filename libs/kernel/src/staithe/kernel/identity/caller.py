@@ -33,10 +33,7 @@ def caller_from_claims(claims: Mapping[str, Any]) -> Caller:
     try:
         subject, tenant, tier, groups = claims["sub"], claims["tenant"], claims["tier"], claims.get("groups", [])
         scopes = claims.get("scope", "")
-        typed = (
-            isinstance(subject, str) and isinstance(tenant, str) and isinstance(tier, int) and isinstance(scopes, str)
-        )
-        if not typed or isinstance(tier, bool) or not _are_strings(groups):
+        if not _are_strings([subject, tenant, scopes]) or type(tier) is not int or not _are_strings(groups):
             raise TypeError
         if not 0 < len(subject) <= SUBJECT_CHARACTERS_MAX:
             raise ValueError

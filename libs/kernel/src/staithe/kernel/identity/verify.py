@@ -1,20 +1,23 @@
 """Verifies bearer tokens: JWT access tokens (RFC 9068) of one issuer, keys found by OpenID Connect discovery.
 
-What is checked: size, algorithm against a fixed list, signature, `typ`, issuer, audience, expiry, not-before.
-What is not: revocation before expiry (tokens are short-lived; removing a key at the issuer revokes at most
-KEYS_SECONDS_MAX later), and possession (`cnf`), so a stolen token works until it expires.
+What is checked: size, algorithm against a fixed list, signature, `typ`, issuer, audience, expiry, not-before, and
+possession where the token asks for it (`cnf`, RFC 8705). What is not: revocation before expiry (tokens are short-lived;
+removing a key at the issuer revokes at most KEYS_SECONDS_MAX later), so a stolen token without `cnf` works until then.
 """
 
 import asyncio
+import hashlib
 import json
 import math
 import ssl
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeGuard
 
 import aiohttp
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
+from joserfc.util import urlsafe_b64encode
 
 from staithe.kernel.clock import Clock
 from staithe.kernel.errors import AccessDenied, Unavailable
@@ -30,6 +33,10 @@ KEYS_SECONDS_MIN: Final = 10.0
 KEYS_BYTES_MAX: Final = 64 * 1024
 FETCH_SECONDS_MAX: Final = 5.0
 SKEW_SECONDS: Final = 30
+
+
+Demand = Callable[[Mapping[str, Any]], None]
+"""Looks at the claims of a token that is valid otherwise, and raises when they do not suffice here."""
 
 
 class KeySource(Protocol):
@@ -51,12 +58,10 @@ class DiscoveredKeys:
 
     async def keys(self, *, fresh: bool) -> KeySet:
         # Looked at before the lock, too: callers whose key is known never wait for a fetch that a forged id caused.
-        known = self._usable(fresh)
-        if known is not None:
+        if (known := self._usable(fresh)) is not None:
             return known
         async with self._lock:
-            known = self._usable(fresh)
-            if known is None:
+            if (known := self._usable(fresh)) is None:
                 self._tried_at = self._clock.monotonic()
                 known = self._keys = await self._fetch()
                 self._fetched_at = self._clock.monotonic()
@@ -104,25 +109,30 @@ async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
 class TokenVerifier:
     """Turns a bearer token into a Caller, or refuses it."""
 
-    def __init__(self, *, issuer_url: str, audience: str, keys: KeySource, clock: Clock) -> None:
-        self._issuer_url, self._audience, self._keys, self._clock = issuer_url.rstrip("/"), audience, keys, clock
+    def __init__(
+        self, *, issuer_url: str, audience: str, keys: KeySource, clock: Clock, demand: Demand = lambda _: None
+    ) -> None:
+        self._issuer_url, self._audience, self._demand = issuer_url.rstrip("/"), audience, demand
+        self._keys, self._clock = keys, clock
 
-    async def verify(self, token: str) -> Caller:
-        """The caller of a valid token.
+    async def verify(self, token: str, certificate: bytes | None = None) -> Caller:
+        """The caller of a valid token that came with `certificate` (DER), or without any.
 
-        Raises AccessDenied for any token that is not valid here and now, Unavailable when keys cannot be fetched.
+        Raises AccessDenied for any token that is not valid here and now, Unavailable when keys cannot be fetched, and
+        whatever the demand does.
         """
         if len(token) > TOKEN_BYTES_MAX:
             raise AccessDenied("token is larger than 8 KiB", reason_code="TOKEN_TOO_LARGE")
         try:
             decoded = await self._decode(token)
         except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
-            raise AccessDenied(
-                "token is malformed or its signature does not verify", reason_code="TOKEN_INVALID"
-            ) from error
+            raise AccessDenied("token is malformed or its signature is wrong", reason_code="TOKEN_INVALID") from error
         if str(decoded.header.get("typ", "")).lower() not in TOKEN_TYPES:
             raise AccessDenied("token is not an access token (typ)", reason_code="TOKEN_TYPE")
         self._check_claims(decoded.claims)
+        if "cnf" in decoded.claims and not _is_of(decoded.claims["cnf"], certificate):
+            raise AccessDenied("token is bound to a certificate that was not presented", reason_code="TOKEN_BOUND")
+        self._demand(decoded.claims)
         return caller_from_claims(decoded.claims)
 
     async def _decode(self, token: str) -> jwt.Token:
@@ -145,6 +155,12 @@ class TokenVerifier:
             raise AccessDenied("token has expired", reason_code="TOKEN_EXPIRED")
         if not _is_number(not_before) or not_before - SKEW_SECONDS > now:
             raise AccessDenied("token is not valid yet", reason_code="TOKEN_NOT_YET_VALID")
+
+
+def _is_of(confirmation: object, certificate: bytes | None) -> bool:
+    """Whether a `cnf` (RFC 8705, section 3.1) names the certificate; any other way of confirming is unknown here."""
+    digest = hashlib.sha256(certificate or b"").digest()
+    return certificate is not None and confirmation == {"x5t#S256": urlsafe_b64encode(digest).decode()}
 
 
 def _is_number(value: object) -> TypeGuard[float]:

@@ -10,6 +10,7 @@ const REFUSALS = {
   SIGN_IN_MISSING: "This sign-in was begun elsewhere, or too long ago.",
   SIGN_IN_SPENT: "This sign-in is over.",
   TOKEN_CLAIMS: "Your account has no tenant or tier here: ask whoever administers it.",
+  AUTHENTICATION_INSUFFICIENT: "What you may see needs a stronger sign-in than you have, such as a second factor.",
   ISSUER_UNAVAILABLE: "The place where you sign in does not answer.",
 };
 const KEY = "staithe-log-key";

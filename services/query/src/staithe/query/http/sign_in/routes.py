@@ -24,6 +24,7 @@ from staithe.query.http.guards import StrangersGuard
 from staithe.query.http.sign_in.cookies import SESSION, SIGN_IN, SealedCookies
 from staithe.query.http.sign_in.provider import CALLBACK_PATH, OpenIdProvider
 from staithe.query.http.sign_in.session import SIGN_OUT_PATH, ConsoleSessions
+from staithe.query.http.step_up import REASON, StepUp
 
 SIGN_IN_PATH: Final = "/console/sign-in"
 SESSION_PATH: Final = "/console/session"
@@ -71,10 +72,16 @@ class SignInHandlers:
         if f"https://{request.host}" != url:
             # Another name of ours: the cookie would not be there on the way back.
             return _see_other(f"{url}{SIGN_IN_PATH}")
+        return await self._leave("")
+
+    async def _leave(self, acr_values: str) -> web.StreamResponse:
         state, nonce, verifier = (secrets.token_urlsafe(_RANDOM_BYTES) for _ in range(3))
-        response = _see_other(await self._provider.authorization_url(state=state, nonce=nonce, verifier=verifier))
+        location = await self._provider.authorization_url(
+            state=state, nonce=nonce, verifier=verifier, acr_values=acr_values
+        )
+        response = _see_other(location)
         until = self._clock.now_ms() // 1000 + limits.SIGN_IN_SECONDS_MAX
-        waiting = {"state": state, "nonce": nonce, "verifier": verifier, "exp": until}
+        waiting = {"state": state, "nonce": nonce, "verifier": verifier, "exp": until, "acr_values": acr_values}
         self._cookies.set(response, SIGN_IN, waiting)
         return response
 
@@ -85,11 +92,19 @@ class SignInHandlers:
             session, caller = await self._session_from(request)
             self._cookies.set(response, SESSION, session)
             await self._trail.record("query.signed_in", caller=caller)
+        except StepUp as wanted:
+            waiting = self._cookies.get(request, SIGN_IN) or {}
+            if wanted.acr_values and not waiting.get("acr_values"):
+                return await self._leave(wanted.acr_values)
+            response = await self._refuse(request, REASON)
         except (AccessDenied, Unavailable) as error:
-            response = _see_other(f"{_PAGE}#refused={error.reason_code}")
-            await self._strangers.refused(request, "query.sign_in_refused", error.reason_code)
+            response = await self._refuse(request, error.reason_code)
         self._cookies.clear(response, SIGN_IN)
         return response
+
+    async def _refuse(self, request: web.Request, reason_code: str) -> web.Response:
+        await self._strangers.refused(request, "query.sign_in_refused", reason_code)
+        return _see_other(f"{_PAGE}#refused={reason_code}")
 
     async def session(self, request: web.Request) -> web.Response:
         """Who is signed in, for the page; the word is what it must send along."""
@@ -162,7 +177,7 @@ class SignInHandlers:
     async def _caller(self, session: dict[str, Any]) -> Caller | None:
         try:
             return await self._verifier.verify(str(session["token"]))
-        except StaitheError:
+        except (StaitheError, Problem):
             return None
 
 
