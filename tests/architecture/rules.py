@@ -20,7 +20,12 @@ ROOMS: Final = {
     "faust": ("staithe.kernel.faust_app",),
     "mode": ("staithe.kernel.faust_app",),
     "fastavro": ("staithe.kernel.codec",),
-    "cryptography": ("staithe.kernel.crypto", "staithe.sanitization.pseudonyms", "staithe.stack.pki"),
+    "cryptography": (
+        "staithe.kernel.crypto",
+        "staithe.keys.envelope",
+        "staithe.sanitization.pseudonyms",
+        "staithe.stack.pki",
+    ),
     "hvac": ("staithe.keys.backends",),
     "requests": ("staithe.keys.backends",),
     "joserfc": ("staithe.kernel.identity", "staithe.query.http.sign_in", "staithe.stack.issuing"),

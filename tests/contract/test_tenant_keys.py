@@ -15,12 +15,12 @@ from typing import Any, Final
 
 import pytest
 
-from staithe.kernel.crypto.envelope import new_secret
 from staithe.kernel.errors import AccessDenied, ConfigurationError, Integrity, StaitheError, Unavailable
 from staithe.kernel.files import write_secret
 from staithe.keys.backends import TenantKeys, Wrapped
 from staithe.keys.backends.file import FileTenantKeys
 from staithe.keys.backends.transit import TransitTenantKeys
+from staithe.keys.envelope import new_secret
 
 ROOT: Final = Path(__file__).parents[2]
 ROOT_TOKEN: Final = "root-of-the-test"

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from staithe.kernel.clock import Clock
-from staithe.kernel.crypto.envelope import new_secret, private_key_for
 from staithe.kernel.crypto.sealing import KEY_ID_BYTES, public_key_of
 from staithe.kernel.errors import Erased, InvalidEvent
 from staithe.kernel.events import document_subject
 from staithe.kernel.ids import new_event_id
 from staithe.kernel.vocabulary import document_id, tenant_id
 from staithe.keys.backends import TenantKeys, Wrapped
+from staithe.keys.envelope import new_secret, private_key_for
 from staithe.keys.limits import REWRAP_ROWS_MAX, SECRETS_CACHED_MAX
 from staithe.keys.policy import UNVERSIONED, is_erased
 from staithe.keys.store import KeyStore, SecretRow, Tombstone

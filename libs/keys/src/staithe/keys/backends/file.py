@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from staithe.kernel.crypto.envelope import SALT_BYTES, SECRET_BYTES, key_from_passphrase, new_secret, unwrap, wrap
 from staithe.kernel.errors import ConfigurationError, Integrity, Unavailable
 from staithe.kernel.files import read_secret, write_secret
 from staithe.keys.backends import Wrapped
+from staithe.keys.envelope import SALT_BYTES, SECRET_BYTES, key_from_passphrase, new_secret, unwrap, wrap
 from staithe.keys.limits import TENANTS_MAX
 
 _VERSION: Final = 1
