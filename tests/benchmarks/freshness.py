@@ -37,7 +37,7 @@ def measure_freshness(stack: LiveStack) -> Section:
     with stack.client("query", None) as client:
         client.post("/v1/search", json={"question": "warm the connection"}, headers=headers).raise_for_status()
         for number in range(DOCUMENTS):
-            title, event = _document(number)
+            title, event = a_document("fresh", number)
             begin = time.perf_counter()
             publisher.publish("documents.submitted.v1", event)
             for _ in count():
@@ -75,16 +75,16 @@ def measure_freshness(stack: LiveStack) -> Section:
     return section
 
 
-def _document(number: int) -> tuple[str, DocumentSubmitted]:
-    """A document about something of its own, and what to search for."""
+def a_document(series: str, number: int) -> tuple[str, DocumentSubmitted]:
+    """A document of a series about something of its own, and what to search for."""
     thing, place = _THINGS[number % len(_THINGS)], _PLACES[number // len(_THINGS)]
     title = f"Inspection of the {thing} in the {place}"
     sentence = f"The {thing} in the {place} was inspected and found in good order, sheet {number}. "
     content = f"# {title}\n\n{sentence * (DOCUMENT_BYTES // len(sentence) + 1)}".encode()[:DOCUMENT_BYTES]
     now_ms = SystemClock().now_ms()
     return title, DocumentSubmitted(
-        event_id=new_event_id(now_ms), tenant_id=TenantId(TENANT), document_id=DocumentId(f"fresh-{number}"),
+        event_id=new_event_id(now_ms), tenant_id=TenantId(TENANT), document_id=DocumentId(f"{series}-{number}"),
         occurred_at=now_ms, document_version=now_ms, access=Access(Tier.OFFICE, (), Classification.INTERNAL),
-        retention_until=None, residency="eu", content_sha256=sha256(content), source="bench", name=f"fresh-{number}.md",
-        content_type="text/markdown", content=content,
+        retention_until=None, residency="eu", content_sha256=sha256(content), source="bench",
+        name=f"{series}-{number}.md", content_type="text/markdown", content=content,
     )  # fmt: skip

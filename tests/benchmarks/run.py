@@ -18,6 +18,7 @@ from typing import Final
 HERE: Final = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]  # for the modules beside this one and for tests/support
 
+from access import measure_access  # noqa: E402
 from bare_loop import THREADS  # noqa: E402
 from footprint import TimedStack, measure_footprint  # noqa: E402
 from freshness import measure_freshness  # noqa: E402
@@ -32,7 +33,7 @@ from throughput import measure_throughput  # noqa: E402
 
 from staithe.stack.ports import StackPorts  # noqa: E402
 
-SECTIONS: Final = ("retrieval", "freshness", "throughput", "footprint", "throughput-1", "scaling")
+SECTIONS: Final = ("retrieval", "freshness", "access", "throughput", "footprint", "throughput-1", "scaling")
 
 
 def main() -> int:
@@ -70,6 +71,7 @@ def _measure(
     measures: dict[str, Callable[[], Section]] = {
         "retrieval": lambda: measure_quality(stack),
         "freshness": lambda: measure_freshness(stack),
+        "access": lambda: measure_access(stack),
         "throughput": lambda: _throughput(stack, THREADS, arguments),
         "throughput-1": lambda: _throughput(stack, 1, arguments),
         "footprint": lambda: measure_footprint(stack),
