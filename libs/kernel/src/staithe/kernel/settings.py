@@ -46,6 +46,9 @@ class HttpsSettings(BaseSettings):
     private_key_file: Path
     issuer_url: str = Field(description="Issuer of bearer tokens (OpenID Connect discovery below it).")
     audience: str = Field(description="The `aud` a token must carry for this service.")
+    callers_ca_file: Path | None = Field(
+        default=None, description="Authority of the certificates that tokens may be bound to; callers may have none."
+    )
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)

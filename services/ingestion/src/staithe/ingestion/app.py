@@ -63,6 +63,7 @@ class IngestionApplication:
         self._server = await serve_https(
             self._api, host=settings.https_host, port=settings.https_port,
             certificate_file=settings.certificate_file, private_key_file=settings.private_key_file,
+            clients_ca_file=settings.callers_ca_file, strangers_too=True,
         )  # fmt: skip
         self._sweeping = [asyncio.create_task(self._sweep(each)) for each in self._sweeps]
 

@@ -37,9 +37,6 @@ class QuerySettings(HttpsSettings, ServiceSettings, KeyServiceSettings):
     authentication_file: Path | None = Field(
         default=None, description="policies/authentication.yaml: how strongly callers must have signed in."
     )
-    callers_ca_file: Path | None = Field(
-        default=None, description="Authority of the certificates that tokens may be bound to; callers may have none."
-    )
     console_client_id: str = Field(
         default="", max_length=128, description="Our client at the issuer, for sign-in there; empty: tokens are pasted."
     )
