@@ -13,6 +13,7 @@ from support.identity import PASSWORD, Keycloak, one_time_code
 from support.live import LiveStack
 from support.replica import QueryReplica
 
+from staithe.cli.local import Who
 from staithe.kernel.tls import client_context
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
@@ -28,7 +29,10 @@ def replica(live: LiveStack, keycloak: Keycloak, tmp_path_factory: pytest.TempPa
     folder = tmp_path_factory.mktemp("replica")
     policy = folder / "authentication.yaml"
     policy.write_text("rules: [{id: second-factor, tiers: [3], any_of: [{acr: [aal2], amr: [otp]}]}]\n")
-    made = QueryReplica(live, keycloak, folder / "query", {"AUTHENTICATION_FILE": str(policy)})
+    access = folder / "access.yaml"
+    access.write_text("rules: [{id: hr, documents: {classifications: [CONFIDENTIAL]}, callers: {groups: [hr]}}]\n")
+    settings = {"AUTHENTICATION_FILE": str(policy), "ACCESS_FILE": str(access)}
+    made = QueryReplica(live, keycloak, folder / "query", settings)
     try:
         made.start()
         yield made
@@ -173,3 +177,20 @@ def test_application_searches_with_its_own_credentials(
         assert client.delete("/v1/documents/any", headers=headers).status_code == 403
         source = {"Authorization": f"Bearer {keycloak.token('staithe-source')}"}
         assert client.post("/v1/search", json=question, headers=source).status_code == 401
+
+
+def test_document_that_a_rule_hides_is_found_without_the_rule_only(
+    replica: QueryReplica, keycloak: Keycloak, live: LiveStack
+) -> None:
+    question = {"question": "What is the fit-out contract with the Seagrange Hotel worth?"}
+    hidden = "harbour-seagrange-hotel-fitout"
+    with live.client("query", Who("harbour", 1)) as client:
+        found = {each["document_id"] for each in client.post("/v1/search", json=question).json()["results"]}
+    assert hidden in found
+    context = client_context(live.paths.services_authority)
+    headers = {"Authorization": f"Bearer {keycloak.token()}"}
+    with httpx.Client(base_url=replica.url, verify=context, trust_env=False, timeout=30, headers=headers) as client:
+        left = {each["document_id"] for each in client.post("/v1/search", json=question).json()["results"]}
+        assert client.get(f"/v1/documents/{hidden}").status_code == 404
+    assert left
+    assert hidden not in left

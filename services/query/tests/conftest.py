@@ -19,6 +19,7 @@ from staithe.kernel.identity.caller import Caller
 from staithe.kernel.identity.verify import TokenVerifier
 from staithe.kernel.telemetry import Headers, Metrics
 from staithe.kernel.vocabulary import Access, ChunkId, Classification, DocumentId, TenantId, Tier
+from staithe.query.access_rules import NO_RULES, AccessRules
 from staithe.query.audit import AuditTrail, KeyedDigest
 from staithe.query.http.chat import ChatHandlers
 from staithe.query.http.evidence import EvidenceHandlers
@@ -257,7 +258,7 @@ class World:
 
     def __init__(
         self, *, quota: int = 100, provider: Provider | None = None, tokens_per_hour: int = 10_000,
-        sign_in: Any = None, verifier: TokenVerifier | None = None,
+        sign_in: Any = None, rules: AccessRules = NO_RULES, verifier: TokenVerifier | None = None,
     ) -> None:  # fmt: skip
         self.quota = quota
         self.clock, self.encoder, self.index = FakeClock(), FakeEncoder(), FakeIndex()
@@ -275,11 +276,11 @@ class World:
         self.terms = FakeTerms()
         retriever = Retriever(
             index=self.index, opener=self.opener, current=self.current, terms=self.terms, model_digest=MODEL,
-            clock=self.clock, metrics=self.metrics, searching=self.workers[1],
+            clock=self.clock, metrics=self.metrics, searching=self.workers[1], rules=rules,
         )  # fmt: skip
         self.stage = QueryStage(
             encoder=self.encoder, retriever=retriever, index=self.index, opener=self.opener, current=self.current,
-            clock=self.clock, encoding=self.workers[0], searching=self.workers[1],
+            clock=self.clock, encoding=self.workers[0], searching=self.workers[1], rules=rules,
         )  # fmt: skip
         health = Health(self.metrics)
         health.add("current_documents", self.current.caught_up)
@@ -289,7 +290,7 @@ class World:
             gateway = ProviderGateway(provider, "provider-key", seconds_max=0.3, clock=self.clock)
             self.writer = AnswerWriter(
                 provider, gateway, current=self.current, trail=trail, budget=TokenBudget(tokens_per_hour, self.clock),
-                clock=self.clock, metrics=self.metrics,
+                clock=self.clock, metrics=self.metrics, rules=rules,
             )  # fmt: skip
         queries = RecordedQueries(self.stage, trail, self.writer)
         handlers = Handlers(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from staithe.query.access_rules import NO_RULES
 from staithe.query.policy import Refusal, erasure_version, refuse_chunk, refuse_document, refuse_erasure
 
 NOW_MS = 1_790_000_000_000
@@ -81,33 +82,39 @@ def test_search_shows_exactly_what_the_rules_permit(
     ],
 )
 def test_each_rule_refuses_alone(new_world: Any, labels: dict[str, Any], refusal: Refusal) -> None:
-    assert refuse_document(new_world.make_caller(), new_world.make_current(**labels), now_ms=NOW_MS) is refusal
+    assert (
+        refuse_document(new_world.make_caller(), new_world.make_current(**labels), now_ms=NOW_MS, rules=NO_RULES)
+        is refusal
+    )
 
 
 def test_document_nobody_knows_is_refused(new_world: Any) -> None:
-    assert refuse_document(new_world.make_caller(), None, now_ms=NOW_MS) is Refusal.ABSENT
+    assert refuse_document(new_world.make_caller(), None, now_ms=NOW_MS, rules=NO_RULES) is Refusal.ABSENT
 
 
 def test_labels_of_the_row_alone_never_permit(new_world: Any) -> None:
     caller, current = new_world.make_caller(), new_world.make_current(tier=3)
     open_row = replace(new_world.make_chunk("x", current=current), access=new_world.make_current().access)
-    assert refuse_chunk(caller, open_row, current, now_ms=NOW_MS, model_digest=MODEL) is Refusal.NOT_PERMITTED
+    assert (
+        refuse_chunk(caller, open_row, current, now_ms=NOW_MS, model_digest=MODEL, rules=NO_RULES)
+        is Refusal.NOT_PERMITTED
+    )
 
 
 def test_vector_of_another_model_is_refused(new_world: Any) -> None:
     current = new_world.make_current()
     chunk = new_world.make_chunk("x", current=current, model_digest=b"o" * 32)
-    refusal = refuse_chunk(new_world.make_caller(), chunk, current, now_ms=NOW_MS, model_digest=MODEL)
+    refusal = refuse_chunk(new_world.make_caller(), chunk, current, now_ms=NOW_MS, model_digest=MODEL, rules=NO_RULES)
     assert refusal is Refusal.OTHER_MODEL
 
 
 def test_expired_document_can_still_be_erased_by_those_who_may_see_it(new_world: Any) -> None:
     expired = new_world.make_current(retention_until=1)
-    assert refuse_erasure(new_world.make_caller(), expired, now_ms=NOW_MS) is None
+    assert refuse_erasure(new_world.make_caller(), expired, now_ms=NOW_MS, rules=NO_RULES) is None
     hidden = new_world.make_current(retention_until=1, tier=3)
-    assert refuse_erasure(new_world.make_caller(), hidden, now_ms=NOW_MS) is not None
+    assert refuse_erasure(new_world.make_caller(), hidden, now_ms=NOW_MS, rules=NO_RULES) is not None
     erased = new_world.make_current(retention_until=1, erased=True)
-    assert refuse_erasure(new_world.make_caller(), erased, now_ms=NOW_MS) is Refusal.ERASED
+    assert refuse_erasure(new_world.make_caller(), erased, now_ms=NOW_MS, rules=NO_RULES) is Refusal.ERASED
 
 
 def test_erasure_outranks_a_source_whose_clock_runs_ahead(new_world: Any) -> None:

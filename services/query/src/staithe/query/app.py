@@ -22,6 +22,7 @@ from staithe.keys.client.sealing import VersionOpener
 from staithe.keys.client.service import KeyServiceClient
 from staithe.keys.client.terms import TermKeys
 from staithe.query import limits
+from staithe.query.access_rules import AccessRules, load_access_rules
 from staithe.query.audit import SERVICE, AuditTrail, KeyedDigest
 from staithe.query.authentication import load_authentication
 from staithe.query.clip import ClippingEncoder
@@ -127,16 +128,17 @@ def build(runtime: Runtime, settings: QuerySettings) -> QueryApp:
     model = load_encoder(model_paths(settings.model_cache_dir))
     encoder = ClippingEncoder(model)
     reader = MilvusIndexReader(MilvusConnection(milvus_address(settings)), encoder.model_digest)
+    rules = load_access_rules(settings.access_file)
     stage = QueryStage(
-        encoder=encoder, index=reader, opener=opener, current=current, clock=clock, encoding=encoding,
+        encoder=encoder, index=reader, opener=opener, current=current, clock=clock, encoding=encoding, rules=rules,
         searching=searching, retriever=Retriever(
             index=reader, opener=opener, current=current, terms=BlindQuestions(TermKeys(keys, clock), model.tokenizer),
-            model_digest=encoder.model_digest, clock=clock, metrics=metrics, searching=searching,
+            model_digest=encoder.model_digest, clock=clock, metrics=metrics, searching=searching, rules=rules,
         ),
     )  # fmt: skip
     publisher = Publisher(access, codec)
     trail = AuditTrail(publisher, publishing, clock, KeyedDigest.from_file(settings.audit_key_file))
-    writer = _writer(runtime, settings, current, trail)
+    writer = _writer(runtime, settings, current, trail, rules)
     queries = RecordedQueries(stage, trail, writer)
     issuer_keys = DiscoveredKeys(settings.issuer_url, client_context(settings.ca_file), clock)
     application = query_application(
@@ -181,7 +183,9 @@ def _log_pages(settings: QuerySettings) -> AuditLogPages:
     )
 
 
-def _writer(runtime: Runtime, settings: QuerySettings, current: CurrentTable, trail: AuditTrail) -> AnswerWriter | None:
+def _writer(
+    runtime: Runtime, settings: QuerySettings, current: CurrentTable, trail: AuditTrail, rules: AccessRules
+) -> AnswerWriter | None:
     """The way to the language model that the settings name; None when they name none."""
     if not settings.llm_provider or settings.llm_providers_file is None or settings.llm_key_file is None:
         return None
@@ -190,8 +194,9 @@ def _writer(runtime: Runtime, settings: QuerySettings, current: CurrentTable, tr
     gateway = ProviderGateway(provider, key, seconds_max=settings.llm_seconds_max, clock=runtime.clock)
     budget = TokenBudget(settings.llm_tokens_per_hour, runtime.clock)
     return AnswerWriter(
-        provider, gateway, current=current, trail=trail, budget=budget, clock=runtime.clock, metrics=runtime.metrics
-    )
+        provider, gateway, current=current, trail=trail, budget=budget, clock=runtime.clock, metrics=runtime.metrics,
+        rules=rules,
+    )  # fmt: skip
 
 
 def _sign_in(settings: QuerySettings, keys: KeySource, clock: Clock) -> SignIn | None:

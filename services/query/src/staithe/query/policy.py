@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from staithe.kernel.events import DocumentCurrent
 from staithe.kernel.identity.caller import Caller
@@ -16,6 +16,14 @@ SCOPE_AUDIT: Final = "audit"
 """Sees the evidence of every answer of the tenant; it holds no content."""
 
 
+class Rules(Protocol):
+    """What a site takes away beyond tenant, tier and groups."""
+
+    def denies(self, caller: Caller, current: DocumentCurrent, now_ms: int) -> bool:
+        """Whether the document is hidden from the caller now. Pure."""
+        ...
+
+
 class Refusal(StrEnum):
     """Why a document or a chunk is not served. For metrics and the audit log; callers are never told which."""
 
@@ -24,6 +32,7 @@ class Refusal(StrEnum):
     ERASED = "ERASED"
     EXPIRED = "EXPIRED"
     NOT_PERMITTED = "NOT_PERMITTED"
+    RULE = "RULE"
     SUPERSEDED = "SUPERSEDED"
     OTHER_MODEL = "OTHER_MODEL"
     BROKEN = "BROKEN"
@@ -49,7 +58,7 @@ def may_leave(current: DocumentCurrent, terms: Terms) -> bool:
     )
 
 
-def refuse_document(caller: Caller, current: DocumentCurrent | None, *, now_ms: int) -> Refusal | None:
+def refuse_document(caller: Caller, current: DocumentCurrent | None, *, now_ms: int, rules: Rules) -> Refusal | None:
     """Why `caller` may not be shown the document, or None when they may."""
     if current is None:
         return Refusal.ABSENT
@@ -59,13 +68,24 @@ def refuse_document(caller: Caller, current: DocumentCurrent | None, *, now_ms: 
         return Refusal.ERASED
     if current.retention_until is not None and current.retention_until <= now_ms:
         return Refusal.EXPIRED
+    return _refuse_labels(caller, current, now_ms=now_ms, rules=rules)
+
+
+def _refuse_labels(caller: Caller, current: DocumentCurrent, *, now_ms: int, rules: Rules) -> Refusal | None:
+    """By who the document is for, wherever else it stands."""
     if not caller.may_see(current.tenant_id, current.access):
         return Refusal.NOT_PERMITTED
-    return None
+    return Refusal.RULE if rules.denies(caller, current, now_ms) else None
 
 
 def refuse_chunk(
-    caller: Caller, chunk: StoredChunk, current: DocumentCurrent | None, *, now_ms: int, model_digest: bytes
+    caller: Caller,
+    chunk: StoredChunk,
+    current: DocumentCurrent | None,
+    *,
+    now_ms: int,
+    model_digest: bytes,
+    rules: Rules,
 ) -> Refusal | None:
     """Why `caller` may not be shown the chunk, or None when they may.
 
@@ -73,7 +93,7 @@ def refuse_chunk(
     """
     if chunk.tenant_id != caller.tenant_id:
         return Refusal.OTHER_TENANT
-    refusal = refuse_document(caller, current, now_ms=now_ms)
+    refusal = refuse_document(caller, current, now_ms=now_ms, rules=rules)
     if refusal is not None or current is None:
         return refusal or Refusal.ABSENT
     if current.document_id != chunk.document_id:
@@ -83,21 +103,21 @@ def refuse_chunk(
     return None if chunk.model_digest == model_digest else Refusal.OTHER_MODEL
 
 
-def refuse_erasure(caller: Caller, current: DocumentCurrent | None, *, now_ms: int) -> Refusal | None:
+def refuse_erasure(caller: Caller, current: DocumentCurrent | None, *, now_ms: int, rules: Rules) -> Refusal | None:
     """Why `caller`, who has the scope, may not erase the document; one whose retention is over may still be erased."""
-    refusal = refuse_document(caller, current, now_ms=now_ms)
-    if refusal is Refusal.EXPIRED and current is not None and caller.may_see(current.tenant_id, current.access):
-        return None
+    refusal = refuse_document(caller, current, now_ms=now_ms, rules=rules)
+    if refusal is Refusal.EXPIRED and current is not None:
+        return _refuse_labels(caller, current, now_ms=now_ms, rules=rules)
     return refusal
 
 
-def refuse_receipt(caller: Caller, current: DocumentCurrent | None) -> Refusal | None:
+def refuse_receipt(caller: Caller, current: DocumentCurrent | None, *, now_ms: int, rules: Rules) -> Refusal | None:
     """Why `caller`, who has the scope, may not be shown what was erased; the labels of the erasure decide."""
     if current is None:
         return Refusal.ABSENT
     if current.tenant_id != caller.tenant_id:
         return Refusal.OTHER_TENANT
-    return None if caller.may_see(current.tenant_id, current.access) else Refusal.NOT_PERMITTED
+    return _refuse_labels(caller, current, now_ms=now_ms, rules=rules)
 
 
 def erasure_version(current: DocumentCurrent, *, now_ms: int) -> int:

@@ -18,12 +18,13 @@ from staithe.kernel.identity.caller import Caller
 from staithe.kernel.telemetry import Metrics
 from staithe.kernel.vocabulary import DocumentId
 from staithe.query import limits
+from staithe.query.access_rules import NO_RULES, AccessRules
 from staithe.query.fusion import Ranked, Standing, fuse
 from staithe.query.policy import Refusal, refuse_chunk
 from staithe.query.ports import ChunkIndex, ChunkOpener, CurrentDocuments, QuestionTerms, Vector
 from staithe.query.reading import open_chunk, prepare_chunks
 from staithe.query.worker import BoundedWorker
-from staithe.vectors.store.filters import permitted
+from staithe.vectors.store.filters import And, Filter, permitted
 from staithe.vectors.store.rows import Hit, StoredChunk
 from staithe.vectors.terms import Terms
 
@@ -94,9 +95,11 @@ class Retriever:
     def __init__(
         self, *, index: ChunkIndex, opener: ChunkOpener, current: CurrentDocuments, terms: QuestionTerms,
         model_digest: bytes, clock: Clock, metrics: Metrics, searching: BoundedWorker, fusion: Fusion = fuse,
+        rules: AccessRules = NO_RULES,
     ) -> None:  # fmt: skip
         self._index, self._opener, self._current, self._terms = index, opener, current, terms
         self._model_digest, self._clock, self._searching, self._fuse = model_digest, clock, searching, fusion
+        self._rules = rules
         self._dropped = metrics.counter("dropped_hits_total", "Hits that were not shown, by reason.", ("reason",))
         self._rounds = metrics.counter("search_rounds_total", "Searches sent to the index, repeats included.")
 
@@ -105,7 +108,9 @@ class Retriever:
 
         Raises Unavailable when a dependency cannot answer now or a queue is full.
         """
-        wanted = permitted(caller.tenant_id, caller.tier, caller.groups)
+        wanted: Filter = permitted(caller.tenant_id, caller.tier, caller.groups)
+        if narrowing := self._rules.narrowing(caller, self._clock.now_ms()):
+            wanted = And((wanted, *narrowing))
         terms = await self._searching.run(self._question_terms, caller, question)
 
         def by_meaning(fetch: int) -> Sequence[Hit]:
@@ -134,7 +139,9 @@ class Retriever:
             if chunk.document_id not in known:
                 known.setdefault(chunk.document_id, self._current.get(caller.tenant_id, chunk.document_id))
             current = known[chunk.document_id]
-            return refuse_chunk(caller, chunk, current, now_ms=now_ms, model_digest=self._model_digest)
+            return refuse_chunk(
+                caller, chunk, current, now_ms=now_ms, model_digest=self._model_digest, rules=self._rules
+            )
 
         return refuse
 

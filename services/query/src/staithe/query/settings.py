@@ -34,6 +34,9 @@ class QuerySettings(HttpsSettings, ServiceSettings, KeyServiceSettings):
     llm_key_file: Path | None = Field(default=None, description="File with the provider's API key.")
     llm_seconds_max: float = Field(default=12.0, gt=0, le=18, description="How long to wait for a reply.")
     llm_tokens_per_hour: int = Field(default=50_000, ge=1, description="Of one caller, in one process.")
+    access_file: Path | None = Field(
+        default=None, description="policies/access.yaml: who may see which documents beyond tenant, tier and groups."
+    )
     authentication_file: Path | None = Field(
         default=None, description="policies/authentication.yaml: how strongly callers must have signed in."
     )

@@ -14,6 +14,7 @@ from staithe.kernel.events import DocumentCurrent
 from staithe.kernel.identity.caller import Caller
 from staithe.kernel.vocabulary import DocumentId
 from staithe.query import limits
+from staithe.query.access_rules import NO_RULES, AccessRules
 from staithe.query.answer import Answer, Passage, candidates, compose, shortlist
 from staithe.query.policy import Refusal, refuse_document, refuse_erasure, refuse_receipt
 from staithe.query.ports import ChunkIndex, ChunkOpener, CurrentDocuments, TextEncoder, Vector
@@ -45,10 +46,11 @@ class QueryStage:
     def __init__(
         self, *, encoder: TextEncoder, retriever: Retriever, index: ChunkIndex, opener: ChunkOpener,
         current: CurrentDocuments, clock: Clock, encoding: BoundedWorker, searching: BoundedWorker,
+        rules: AccessRules = NO_RULES,
     ) -> None:  # fmt: skip
         self._encoder, self._retriever = encoder, retriever
         self._index, self._opener, self._current = index, opener, current
-        self._clock, self._encoding, self._searching = clock, encoding, searching
+        self._clock, self._encoding, self._searching, self._rules = clock, encoding, searching, rules
 
     async def search(self, caller: Caller, question: str, *, limit: int) -> Retrieved:
         """At most `limit` chunks near the question, best first."""
@@ -69,7 +71,7 @@ class QueryStage:
     def document(self, caller: Caller, document_id: DocumentId) -> DocumentCurrent:
         """What holds for the document now; raises Hidden when the caller may not know."""
         current = self._current.get(caller.tenant_id, document_id)
-        refusal = refuse_document(caller, current, now_ms=self._clock.now_ms())
+        refusal = refuse_document(caller, current, now_ms=self._clock.now_ms(), rules=self._rules)
         if refusal is not None or current is None:
             raise Hidden(refusal or Refusal.ABSENT)
         return current
@@ -77,7 +79,7 @@ class QueryStage:
     def erasable(self, caller: Caller, document_id: DocumentId) -> DocumentCurrent:
         """The document to erase; raises Hidden as `document` does, except that an expired one may be erased."""
         current = self._current.get(caller.tenant_id, document_id)
-        refusal = refuse_erasure(caller, current, now_ms=self._clock.now_ms())
+        refusal = refuse_erasure(caller, current, now_ms=self._clock.now_ms(), rules=self._rules)
         if refusal is not None or current is None:
             raise Hidden(refusal or Refusal.ABSENT)
         return current
@@ -85,7 +87,7 @@ class QueryStage:
     def erasure(self, caller: Caller, document_id: DocumentId) -> DocumentCurrent:
         """The document with what its erasure left; raises Hidden for whoever could not see it while it was there."""
         current = self._current.get(caller.tenant_id, document_id)
-        refusal = refuse_receipt(caller, current)
+        refusal = refuse_receipt(caller, current, now_ms=self._clock.now_ms(), rules=self._rules)
         if refusal is not None or current is None:
             raise Hidden(refusal or Refusal.ABSENT)
         return current

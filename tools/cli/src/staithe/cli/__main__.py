@@ -3,6 +3,7 @@
 import typer
 
 from staithe.cli import document_verbs, stack_verbs
+from staithe.cli.access_verbs import access
 from staithe.cli.acl_verbs import acl
 from staithe.cli.audit_verbs import audit
 from staithe.cli.console_verb import console
@@ -26,6 +27,7 @@ for _verb in (
     console, scan, reidentify,
 ):  # fmt: skip
     app.command()(_verb)
+app.add_typer(access, name="access")
 app.add_typer(acl, name="acl")
 app.add_typer(audit, name="audit")
 app.add_typer(dlq, name="dlq")

@@ -5,7 +5,7 @@ from typing import Final
 
 from staithe.kernel.topology import Topology
 from staithe.render import images
-from staithe.render.environment import AUTHENTICATION, MODEL, NOWHERE, POLICY, TENANTS, environment
+from staithe.render.environment import ACCESS, AUTHENTICATION, MODEL, NOWHERE, POLICY, TENANTS, environment
 from staithe.render.text import BANNER
 
 UID: Final = 10001
@@ -23,7 +23,7 @@ def render_dockerfiles(topology: Topology) -> dict[str, str]:
         has_model = MODEL in environment(topology, name, NOWHERE).values()
         has_vectors = has_model or service.milvus is not None
         files = environment(topology, name, NOWHERE).values()
-        policies = (POLICY, TENANTS, AUTHENTICATION)
+        policies = (POLICY, TENANTS, ACCESS, AUTHENTICATION)
         copied = "".join(f"COPY policies/{Path(each).name} {each}\n" for each in policies if each in files)
         found[dockerfile_of(topology, name)] = _dockerfile(
             _packages(topology, name, has_vectors=has_vectors), name, has_model=has_model, policies=copied

@@ -27,6 +27,7 @@ KEYS_STATE: Final = "/var/lib/staithe/keys"
 OBJECTS: Final = "/var/lib/staithe/objects"
 TENANTS: Final = "/app/tenants.yaml"
 AUTHENTICATION: Final = "/app/policies/authentication.yaml"
+ACCESS: Final = "/app/policies/access.yaml"
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ _OWN: Final[dict[str, dict[str, str]]] = {
     "query": {
         "MODEL_CACHE_DIR": MODEL,
         "AUDIT_KEY_FILE": f"{SECRETS}/audit.key",
+        "ACCESS_FILE": ACCESS,
         "AUTHENTICATION_FILE": AUTHENTICATION,
         "CONSOLE_CLIENT_ID": "staithe-console",
         "CONSOLE_KEY_FILE": f"{SECRETS}/console.key",

@@ -141,6 +141,7 @@ class ServicePlan:
             },
             "query": {
                 **model, "audit_key_file": secrets / AUDIT_KEY,
+                "access_file": self._repository / "policies" / "access.yaml",
                 "authentication_file": self._repository / "policies" / "authentication.yaml",
             },
             "ingestion": {

@@ -12,6 +12,7 @@ from staithe.kernel.events import Outcome
 from staithe.kernel.identity.caller import Caller
 from staithe.kernel.telemetry import Metrics
 from staithe.query import limits
+from staithe.query.access_rules import NO_RULES, AccessRules
 from staithe.query.answer import Answer, Passage
 from staithe.query.audit import AuditTrail
 from staithe.query.language.gateway import LanguageModel
@@ -50,10 +51,10 @@ class AnswerWriter:
 
     def __init__(
         self, provider: Provider, model: LanguageModel, *, current: CurrentDocuments, trail: AuditTrail,
-        budget: TokenBudget, clock: Clock, metrics: Metrics,
+        budget: TokenBudget, clock: Clock, metrics: Metrics, rules: AccessRules = NO_RULES,
     ) -> None:  # fmt: skip
         self._provider, self._model, self._current, self._trail = provider, model, current, trail
-        self._budget, self._clock = budget, clock
+        self._budget, self._clock, self._rules = budget, clock, rules
         self._outcomes = metrics.counter("language_requests_total", "Answers asked of a language model.", ("outcome",))
         self._dropped = metrics.counter("language_sentences_dropped_total", "Sentences that nothing bore out.")
 
@@ -97,7 +98,7 @@ class AnswerWriter:
         characters = 0
         for each in sorted(passages, key=lambda passage: -passage.score):
             document = self._current.get(caller.tenant_id, each.chunk.document_id)
-            if document is None or refuse_document(caller, document, now_ms=now_ms) is not None:
+            if document is None or refuse_document(caller, document, now_ms=now_ms, rules=self._rules) is not None:
                 continue
             current = document.document_version == each.chunk.document_version
             fits = characters + len(each.text) <= limits.LANGUAGE_CHARACTERS_MAX
