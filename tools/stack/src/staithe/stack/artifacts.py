@@ -78,7 +78,7 @@ def ensure_files(lock: Lock, cache: CachePaths, fetch: Fetch, on_progress: Progr
     Raises Integrity (and removes the file) when a hash differs, ConfigurationError when a file cannot be fetched.
     """
     folder = cache.artifacts / lock.name
-    with _exclusive(folder), ThreadPoolExecutor(DOWNLOADS_IN_PARALLEL) as pool:
+    with exclusive(folder), ThreadPoolExecutor(DOWNLOADS_IN_PARALLEL) as pool:
         return tuple(pool.map(lambda artifact: _ensure_file(artifact, folder, fetch, on_progress), lock.artifacts))
 
 
@@ -89,7 +89,7 @@ def ensure_tree(lock: Lock, cache: CachePaths, fetch: Fetch, on_progress: Progre
     """
     folder = cache.artifacts / lock.name
     tree = folder / _TREE
-    with _exclusive(folder):
+    with exclusive(folder):
         if not tree.exists():
             archive = _ensure_file(lock.artifacts[0], folder, fetch, on_progress)
             unpacking = folder / ".unpacking"
@@ -161,8 +161,8 @@ def _verify(artifact: Artifact, path: Path) -> None:
 
 
 @contextmanager
-def _exclusive(folder: Path) -> Iterator[None]:
-    """One process at a time fetches into `folder`: two first starts must not mix their halves."""
+def exclusive(folder: Path) -> Iterator[None]:
+    """One process at a time fetches or builds into `folder`: two first starts must not mix their halves."""
     ensure_private_folder(folder)
     with (folder / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -7,13 +7,15 @@ part of `staithe up`, which has the development issuer instead.
 
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from staithe.kernel.errors import Integrity, Unavailable
 from staithe.kernel.files import write_atomically, write_secret
-from staithe.stack.artifacts import KEYCLOAK_LOCK, Fetch, Progress, ensure_tree, load_lock, tree_digest
+from staithe.stack.artifacts import KEYCLOAK_LOCK, Fetch, Progress, ensure_tree, exclusive, load_lock, tree_digest
 from staithe.stack.java import JavaProgram, java_environment, java_executable
 from staithe.stack.layout import CachePaths, ensure_private_folder
 from staithe.stack.limits import JAVA_STOP_TIMEOUT_S, KEYCLOAK_BUILD_TIMEOUT_S
@@ -78,14 +80,28 @@ def load_program(cache: CachePaths, fetch: Fetch, on_progress: Progress) -> Java
     lock = load_lock(KEYCLOAK_LOCK)
     pristine = ensure_tree(lock, cache, fetch, on_progress) / _VERSION_FOLDER
     built = cache.artifacts / lock.name / f"built-{lock.sha256[:16]}"
+    with exclusive(cache.artifacts / lock.name):
+        ensure_built(pristine, built, _augment)
+    return _program(built, lock.sha256)
+
+
+def ensure_built(pristine: Path, built: Path, build: Callable[[Path], None]) -> None:
+    """A copy of `pristine` at `built` that `build` has worked on, made where absent, unchanged since.
+
+    Raises Integrity (and removes it) when it has changed, and whatever `build` does.
+    """
     digest = built.with_suffix(".sha256")
-    if not (built.exists() and digest.exists()):
-        _build(pristine, built)
-        write_atomically(digest, tree_digest(built).encode(), mode=0o600)
-    elif tree_digest(built) != digest.read_text():
+    if built.exists() and digest.exists():
+        if tree_digest(built) == digest.read_text():
+            return
         shutil.rmtree(built)
         raise Integrity(f"the files in {built} have changed; removed: start again", reason_code="ARTIFACT_MISMATCH")
-    return _program(built, lock.sha256)
+    shutil.rmtree(built, ignore_errors=True)
+    # In its place before the build, because the build writes down where it lies; good only once its digest is there.
+    digest.unlink(missing_ok=True)
+    shutil.copytree(pristine, built)
+    build(built)
+    write_atomically(digest, tree_digest(built).encode(), mode=0o600)
 
 
 def prepare(site: KeycloakSite, program: JavaProgram, *, admin_password: str) -> None:
@@ -139,23 +155,15 @@ def _home_of(program: JavaProgram) -> Path:
     return Path(program.launch[1]).parent.parent
 
 
-def _build(pristine: Path, built: Path) -> None:
-    """Copy the program and let it fix its settings (Quarkus' augmentation), which rewrites files below lib/."""
-    copy = built.with_name(f".{built.name}")
-    for path in (copy, built):
-        shutil.rmtree(path, ignore_errors=True)
-    shutil.copytree(pristine, copy)
-    # Renamed before the build, because the build writes down where it lies.
-    copy.rename(built)
-    temporary = built.with_name(".tmp")
-    ensure_private_folder(temporary)
-    program = _program(built, "")
-    argv = program.argv("build", *_BUILT_IN, temporary=temporary, flags=(*_FLAGS, f"-Dkc.home.dir={built}"))
-    done = subprocess.run(
-        argv, env=java_environment(built), cwd=built, stdin=subprocess.DEVNULL, capture_output=True,
-        timeout=KEYCLOAK_BUILD_TIMEOUT_S, check=False,
-    )  # fmt: skip
+def _augment(built: Path) -> None:
+    """Let the program fix its settings (Quarkus' augmentation), which rewrites files below lib/."""
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=built.parent) as temporary:
+        flags = (*_FLAGS, f"-Dkc.home.dir={built}")
+        done = subprocess.run(
+            _program(built, "").argv("build", *_BUILT_IN, temporary=Path(temporary), flags=flags),
+            env=java_environment(built), cwd=built, stdin=subprocess.DEVNULL, capture_output=True,
+            timeout=KEYCLOAK_BUILD_TIMEOUT_S, check=False,
+        )  # fmt: skip
     if done.returncode != 0:
-        shutil.rmtree(built)
         words = (done.stdout + done.stderr)[-2000:].decode(errors="replace")
         raise Unavailable(f"Keycloak could not be built: {words}", reason_code="PROGRAM_NOT_BUILT")
