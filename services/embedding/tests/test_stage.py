@@ -32,8 +32,8 @@ TO_EMBEDDING = KeyringSealer({"sanitized": {"harbour": public_key_of(OWN_KEY)}})
 READABLE = Readable("leave.md", "Leave", "first line\nsecond")
 
 
-def sealed(readable: Readable = READABLE) -> bytes:
-    return TO_EMBEDDING.seal(SealContext("sanitized", "harbour", "leave", 5), readable.encode())
+def sealed(readable: Readable = READABLE, document: str = "leave", version: int = 5) -> bytes:
+    return TO_EMBEDDING.seal(SealContext("sanitized", "harbour", document, version), readable.encode())
 
 
 class FakeClock:
@@ -51,15 +51,17 @@ class FakeEncoder:
 
     def __init__(self) -> None:
         self.failure: Exception | None = None
+        self.read: list[str] = []
 
     def chunks(self, text: str) -> Sequence[TextChunk]:
         lines = text.splitlines()
         return [TextChunk(number, number * 10, number * 10 + len(line), line) for number, line in enumerate(lines)]
 
     def encode(self, title: str, text: str) -> npt.NDArray[np.float32]:
-        assert title == "Leave"
+        assert title in {"Leave", "Holidays"}
         if self.failure:
             raise self.failure
+        self.read.append(text)
         return np.array([len(text), 1, 0], np.float64).astype(np.float32)
 
 
@@ -82,14 +84,22 @@ class FakeEncoderOfMany(FakeEncoder):
         return [TextChunk(number, number, number + 1, text[:1]) for number in range(CHUNKS_LISTED_MAX + 2)]
 
 
-def sanitized(**changes: Any) -> DocumentSanitized:
+def version(number: int, readable: Readable = READABLE, document: str = "leave") -> DocumentSanitized:
+    """A version of a document with this text."""
+    return sanitized(
+        readable, document_version=number, document_id=DocumentId(document),
+        sealed_text=sealed(readable, document, number),
+    )  # fmt: skip
+
+
+def sanitized(readable: Readable = READABLE, **changes: Any) -> DocumentSanitized:
     event = DocumentSanitized(**{
         "event_id": "e", "tenant_id": TenantId("harbour"), "document_id": DocumentId("leave"), "document_version": 5,
         "operation": Operation.UPSERT, "occurred_at": NOW_MS, "residency": "eu", "content_sha256": b"c" * 32,
         "access": Access(Tier.OFFICE, ("hr",), Classification.INTERNAL), "retention_until": None, "source": "wiki",
         "content_type": "text/markdown", "sealed_text": sealed(), "policy_sha256": b"p" * 32, **changes,
     })  # fmt: skip
-    after = (READABLE if event.operation is Operation.UPSERT else NOTHING_TO_READ).digest()
+    after = (readable if event.operation is Operation.UPSERT else NOTHING_TO_READ).digest()
     lineage: tuple[LineageStep, ...] = ()
     before = event.content_sha256
     for stage, output in zip(STAGES, (sha256(b"ingested"), after), strict=True):
@@ -200,6 +210,44 @@ def test_more_chunks_than_one_event_can_list_go_on_in_others() -> None:
 def test_erasure_passes_without_chunks() -> None:
     event = embedded(sanitized(operation=Operation.ERASE, sealed_text=b"", content_sha256=sha256(b"")))
     assert (event.operation, event.chunks, event.dimensions) == (Operation.ERASE, (), 0)
+
+
+def test_new_version_costs_only_the_chunks_that_changed() -> None:
+    encoder = FakeEncoder()
+    working = stage(encoder)
+    working(version(5), ())
+    changed = working(version(6, replace(READABLE, text="first line\nthird\nsecond")), ())[0].event
+    assert encoder.read == ["first line", "second", "third"]
+    assert isinstance(changed, ChunksEmbedded)
+    assert [np.frombuffer(each.embedding, "<f4")[0] for each in changed.chunks] == [10, 5, 6]
+    digest = chunks_digest(changed.model_digest, changed.chunks)
+    LineageVerifier(expected=(*STAGES, "embedding"), keys=KEYS).verify(changed, output_sha256=digest)
+
+
+def test_new_title_is_read_with_every_chunk() -> None:
+    encoder = FakeEncoder()
+    working = stage(encoder)
+    for number, title in ((5, "Leave"), (6, "Holidays")):
+        working(version(number, replace(READABLE, title=title)), ())
+    assert encoder.read == ["first line", "second"] * 2
+
+
+def test_nothing_is_taken_from_another_document_with_the_same_text() -> None:
+    encoder = FakeEncoder()
+    working = stage(encoder)
+    for document in ("leave", "copy"):
+        working(version(5, document=document), ())
+    assert encoder.read == ["first line", "second"] * 2
+
+
+def test_erased_document_leaves_no_vector_in_memory() -> None:
+    encoder = FakeEncoder()
+    working = stage(encoder)
+    working(version(5), ())
+    working(sanitized(operation=Operation.ERASE, sealed_text=b"", document_version=6), ())
+    assert not any(working._memory._documents.values())
+    working(version(7), ())
+    assert encoder.read == ["first line", "second"] * 2
 
 
 def test_other_event_is_refused() -> None:

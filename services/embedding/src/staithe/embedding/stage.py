@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from staithe.embedding.memory import VectorMemory
 from staithe.kernel.audit_events import AuditAuthor
 from staithe.kernel.clock import Clock
 from staithe.kernel.content import NOTHING_TO_READ, Readable, chunk_digest, listed_chunks_digest
@@ -58,7 +59,7 @@ class EmbeddingStage:
     ) -> None:  # fmt: skip
         self._encoder, self._opener, self._sealer, self._term_keys = encoder, opener, sealer, term_keys
         self._verifier, self._author, self._clock = verifier, author, clock
-        self._audit = AuditAuthor("embedding", clock)
+        self._audit, self._memory = AuditAuthor("embedding", clock), VectorMemory()
 
     def __call__(self, event: Event, headers: Headers) -> Sequence[Emit]:
         if not isinstance(event, DocumentSanitized):
@@ -66,7 +67,7 @@ class EmbeddingStage:
         readable = self._open(event)
         before = readable.digest()
         self._verifier.verify(event, output_sha256=before)
-        chunks = tuple(self._embed(event, readable, each) for each in self._encoder.chunks(readable.text))
+        chunks = self._embedded(event, readable)
         digests = [chunk_digest(each) for each in chunks]
         after = listed_chunks_digest(self._encoder.model_digest, digests)
         embedded = ChunksEmbedded(
@@ -100,20 +101,31 @@ class EmbeddingStage:
     def _open(self, event: DocumentSanitized) -> Readable:
         if event.operation is Operation.ERASE:
             self._opener.forget(event.tenant_id, event.document_id)
+            self._memory.forget(event.key)
             return NOTHING_TO_READ
         try:
             return Readable.decode(self._opener.open(_context(SANITIZED_PURPOSE, event), event.sealed_text))
         except Integrity as error:
             raise InvalidEvent("the sealed text does not open", reason_code="SEAL_BROKEN") from error
 
-    def _embed(self, event: DocumentSanitized, readable: Readable, chunk: TextChunk) -> Chunk:
+    def _embedded(self, event: DocumentSanitized, readable: Readable) -> tuple[Chunk, ...]:
+        """Every chunk; only those that the version before did not have go through the model."""
+        known, vectors, chunks = self._memory.recall(event.key), dict[bytes, bytes](), list[Chunk]()
+        for each in self._encoder.chunks(readable.text):
+            read = sha256(Readable("", readable.title, each.text).encode())
+            vector = known.get(read) or self._encoder.encode(readable.title, each.text).astype("<f4").tobytes()
+            vectors[read] = vector
+            chunks.append(self._chunk(event, readable, each, vector))
+        self._memory.learn(event.key, known, vectors)
+        return tuple(chunks)
+
+    def _chunk(self, event: DocumentSanitized, readable: Readable, chunk: TextChunk, vector: bytes) -> Chunk:
         """The title and name go with each chunk, sealed: the index holds nothing that can be read, words as hashes."""
         context = _context(CHUNK_PURPOSE, event, str(chunk.ordinal))
         return Chunk(
             ordinal=chunk.ordinal, span_start=chunk.span_start, span_end=chunk.span_end,
-            text_sha256=sha256(chunk.text.encode()),
+            text_sha256=sha256(chunk.text.encode()), embedding=vector,
             sealed_text=self._sealer.seal(context, Readable(readable.name, readable.title, chunk.text).encode()),
-            embedding=self._encoder.encode(readable.title, chunk.text).astype("<f4").tobytes(),
             terms=pack(blind(chunk_weights(readable.title, chunk.text), self._term_keys.key(event.tenant_id))),
         )  # fmt: skip
 
