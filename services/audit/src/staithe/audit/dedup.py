@@ -80,7 +80,7 @@ class EventIndex:
         first = log.checkpoint.size - len(entries)
         with self._guarded():
             if self._position()[0] == first:
-                self._insert([entry_keys(entry) for entry in entries], first, log)
+                self._insert([(leaf, entry_keys(entry)) for leaf, entry in enumerate(entries, first)], log)
             else:
                 self._catch_up(log)
 
@@ -100,16 +100,18 @@ class EventIndex:
                 "the log's history is not the one that was indexed: restore the log from its replica",
                 reason_code="LOG_REPLACED",
             )
-        keys = map(entry_keys, log.entries(size))
+        if size == log.checkpoint.size:
+            return 0
+        keys = ((leaf_index, entry_keys(entry)) for leaf_index, entry in log.numbered(size))
         added = 0
         while some := list(islice(keys, INDEX_ROWS_PER_COMMIT)):
-            self._insert(some, size + added, log)
+            self._insert(some, log)
             added += len(some)
         return added
 
-    def _insert(self, keys: Sequence[EntryKeys], first: int, log: LogReader) -> None:
-        size = first + len(keys)
-        numbered = list(enumerate(keys, first))
+    def _insert(self, numbered: Sequence[tuple[int, EntryKeys]], log: LogReader) -> None:
+        """Index leaves that are all that the log has between the position and the last of them."""
+        size = numbered[-1][0] + 1
         events = [(each.event_id, leaf_index) for leaf_index, each in numbered]
         versions = [
             (each.subject_sha256, each.document_version, leaf_index)

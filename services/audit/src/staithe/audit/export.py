@@ -48,8 +48,7 @@ def exported(reader: LogReader, form: Format, wanted: Wanted) -> Iterator[str]:
     """
     if form is Format.CSV:
         yield csv_line(COLUMNS)
-    entries = reader.entries(wanted.from_leaf)
-    for leaf_index, entry in enumerate(entries, wanted.from_leaf):
+    for leaf_index, entry in reader.numbered(wanted.from_leaf):
         event = decode_entry(entry)
         if wanted.takes(event):
             yield _line(leaf_index, entry, event, form, reader.checkpoint.origin)

@@ -50,7 +50,7 @@ class ScanFinder:
 
     def _with(self, text: str) -> Iterator[int]:
         wanted = text.encode()
-        return (leaf for leaf, entry in enumerate(self._reader.entries()) if wanted in entry)
+        return (leaf for leaf, entry in self._reader.numbered() if wanted in entry)
 
 
 @dataclass(frozen=True, slots=True)

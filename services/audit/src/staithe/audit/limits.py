@@ -67,3 +67,6 @@ READS_WAITING_MAX: Final = 32
 
 REPORT_ROWS_MAX: Final = 50_000
 """Rows of one report: what a browser still shows and prints, some 100 MB in memory. A time range narrows it down."""
+
+KEPT_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Entries that stay beside a pruned log, some 100,000: read whole, by readers and verifiers alike."""

@@ -52,6 +52,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "query.sign_in_refused": Kind(AUTHENTICATION, 1, MEDIUM),
     "query.signed_in": Kind(AUTHENTICATION, 1),
     "query.signed_out": Kind(AUTHENTICATION, 2),
+    "log.pruned": Kind(API_ACTIVITY, 4, HIGH),
     FORK_ACTION: Kind(DETECTION_FINDING, 1, CRITICAL),
     "query.unauthenticated": Kind(AUTHENTICATION, 1, MEDIUM),
     "record.dead_lettered": Kind(DETECTION_FINDING, 1, MEDIUM),

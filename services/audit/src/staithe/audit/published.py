@@ -40,7 +40,10 @@ class PublishedLog:
         count = level_count(tile.level, head.size) - tile.index * TILE_WIDTH
         if tile.width > count:
             return None
-        whole = LogReader(self._files, head).tile(tile.level, tile.index)
+        reader = LogReader(self._files, head)
+        if tile.level == ENTRIES and tile.index * TILE_WIDTH < reader.minimum_index:
+            return None  # pruned
+        whole = reader.tile(tile.level, tile.index)
         return _narrowed(whole, tile)
 
     def evidence(self, answer_id: str) -> EvidenceBundle | None:

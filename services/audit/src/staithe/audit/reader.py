@@ -1,10 +1,11 @@
 """Reading a published log: tiles, entries, and the hashes that proofs are made of."""
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Protocol
 
-from staithe.audit.limits import BUNDLES_CACHED_MAX, NOTE_BYTES_MAX, TILES_CACHED_MAX
+from staithe.audit.kept import KEPT_ENTRIES, unpack_kept
+from staithe.audit.limits import BUNDLES_CACHED_MAX, KEPT_BYTES_MAX, NOTE_BYTES_MAX, TILES_CACHED_MAX
 from staithe.audit.merkle import HASH_BYTES, complete_root, root_at
 from staithe.audit.notes import Checkpoint, VerifierKey, open_checkpoint
 from staithe.audit.tiles import (
@@ -71,9 +72,45 @@ class LogReader:
             first = index * TILE_WIDTH
             yield from self.bundle(index)[max(start - first, 0) : end - first]
 
+    def numbered(self, start: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Leaf index and entry of all that is there from `start` on: of a pruned log, kept entries and the rest."""
+        minimum = self.minimum_index
+        yield from ((leaf, entry) for leaf, entry in self.kept.items() if start <= leaf < minimum)
+        first = max(start, minimum)
+        yield from enumerate(self.entries(first), first)
+
+    @cached_property
+    def minimum_index(self) -> int:
+        """The first leaf whose bundle is there, 0 unless the log was pruned; `audit verify` tells whether it may be."""
+        low, high = -1, self.checkpoint.size // TILE_WIDTH  # bundles up to low are missing; the one at high is there
+        if not high or self._has_bundle(0):
+            return 0
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._has_bundle(middle) else (middle, high)
+        return high * TILE_WIDTH
+
+    @cached_property
+    def kept(self) -> dict[int, bytes]:
+        """What stays of the pruned entries, by leaf, in order; Integrity when the file is malformed."""
+        content = self._files.read(KEPT_ENTRIES, KEPT_BYTES_MAX) if self.minimum_index else None
+        return dict(unpack_kept(content or b""))
+
     def entry(self, leaf_index: int) -> bytes:
-        """The entry of one leaf; ValueError when it is not in the tree."""
-        return self._bundles(leaf_index // TILE_WIDTH)[leaf_index % TILE_WIDTH]
+        """The entry of one leaf; ValueError when it is not in the tree, Integrity when it was pruned."""
+        try:
+            return self._bundles(leaf_index // TILE_WIDTH)[leaf_index % TILE_WIDTH]
+        except Integrity:
+            if leaf_index >= self.minimum_index:
+                raise
+        entry = self.kept.get(leaf_index)
+        if entry is None:
+            raise Integrity(f"entry {leaf_index} was pruned; its hash is there", reason_code="ENTRY_PRUNED")
+        return entry
+
+    def _has_bundle(self, index: int) -> bool:
+        tile = Tile(ENTRIES, index)
+        return self._files.read(tile.path, tile.bytes_max) is not None
 
     def node(self, level: int, index: int) -> bytes:
         """A `merkle.NodeReader` over the tiles."""

@@ -163,7 +163,7 @@ def check_dossier(document: bytes, key: VerifierKey) -> tuple[Checkpoint, int]:
 
 
 def _events(reader: LogReader) -> Iterator[tuple[int, AuditEvent]]:
-    for leaf_index, entry in enumerate(reader.entries()):
+    for leaf_index, entry in reader.numbered():
         yield leaf_index, decode_entry(entry)
 
 

@@ -20,7 +20,7 @@ class IndexedVersions:
     def in_log(cls, reader: LogReader) -> "IndexedVersions":
         """Read from all entries of a log; raises Integrity when its files are not usable."""
         digests: dict[Version, bytes] = {}
-        for entry in reader.entries():
+        for _, entry in reader.numbered():
             if b'"action":"document.indexed"' not in entry:  # most entries: not worth taking apart
                 continue
             event = decode_entry(entry)

@@ -13,12 +13,14 @@ from pathlib import Path
 
 from staithe.audit.entries_check import EntriesCheck
 from staithe.audit.files import Files, LogFiles
+from staithe.audit.kept import KEPT_ENTRIES, KEPT_NEXT
 from staithe.audit.limits import PROBLEMS_MAX
 from staithe.audit.merkle import complete_root, fold_peaks
 from staithe.audit.notes import Checkpoint, VerifierKey, open_checkpoint
 from staithe.audit.reader import LogReader, read_checkpoint
 from staithe.audit.tiles import CHECKPOINT, TILE_WIDTH, WRITER, level_count, parse_path
 from staithe.audit.verify_parallel import check_bundles
+from staithe.audit.verify_pruned import PrunedCheck
 from staithe.audit.verify_tiles import BundleFound, TileCheck
 from staithe.kernel.errors import ConfigurationError, Integrity
 
@@ -37,6 +39,11 @@ class VerificationReport:
     unpublished_files: int = 0
     """Files past the checkpoint. Normal while a writer is at work or after a crash; in a finished copy they mean that
     an older checkpoint was put in the place of a newer one."""
+    pruned_entries: int = 0
+    """Entries whose bundles were pruned, as `pruned_by`, a later entry of the log, says. Their hashes were checked."""
+    pruned_by: int | None = None
+    kept_entries: int = 0
+    """Pruned entries that are kept beside the log, and verify."""
     problems: list[str] = field(default_factory=list)
     problem_count: int = 0
 
@@ -101,7 +108,7 @@ def _verify(
         verification.run(bundles(head.size))
     if kept_checkpoint is not None:
         _compare_kept(kept_checkpoint, key, head, files, report)
-    _look_for_strangers(files, head.size, report)
+    _look_for_strangers(files, head.size, report, pruned=verification.is_pruned)
     report.seconds = time.perf_counter() - started
     return report
 
@@ -115,16 +122,22 @@ class _Verification:
         self._rows: list[list[bytes]] = [[]]
         self._places: list[int] = [0]
         self._entries_check = EntriesCheck()
+        self._pruned_check, self._files = PrunedCheck(), files
 
     def close(self) -> None:
         """Drop what the pass remembers."""
         self._entries_check.close()
 
+    @property
+    def is_pruned(self) -> bool:
+        """Whether an entry of the log says that it was."""
+        return self._pruned_check.newest is not None
+
     def run(self, bundles: Iterator[BundleFound]) -> None:
         """Take in all bundles from left to right, then judge the root and the partial tiles of the edge."""
         done = 0
-        for found in bundles:
-            for file, what in found.problems:
+        for index, found in enumerate(bundles):
+            for file, what in [*found.problems, *self._pruned_check.take(index, found)]:
                 self._report.add(file, what)
             for leaf_index in self._entries_check.repeated(done, found.event_ids):
                 self._report.add(found.file, f"entry {leaf_index} repeats an event that is already in the log")
@@ -142,6 +155,15 @@ class _Verification:
         self._take_problems()
         if self._root() != self._head.root:
             self._report.add(CHECKPOINT, "its root is not the root of the entries")
+        self._judge_pruned()
+
+    def _judge_pruned(self) -> None:
+        check, report = self._pruned_check, self._report
+        for file, what in check.judge(self._files, self._head):
+            report.add(file, what)
+        if check.absent and check.newest is not None:
+            report.pruned_entries, report.pruned_by = check.absent * TILE_WIDTH, check.newest.leaf_index
+        report.kept_entries = check.kept_count
 
     def _push(self, level: int, value: bytes) -> None:
         if level == len(self._rows):
@@ -192,12 +214,14 @@ def _compare_kept(note: bytes, key: VerifierKey, head: Checkpoint, files: Files,
         report.add(CHECKPOINT, f"forked: the first {kept.size} entries are not those of the kept checkpoint")
 
 
-def _look_for_strangers(files: Files, size: int, report: VerificationReport) -> None:
+def _look_for_strangers(files: Files, size: int, report: VerificationReport, *, pruned: bool) -> None:
     """Report files that no log has, and count those that lie past the checkpoint."""
     for path in files.walk():
         tile = parse_path(path)
         if tile is not None:
             report.unpublished_files += tile.index * TILE_WIDTH + tile.width > level_count(tile.level, size)
+        elif pruned and path in {KEPT_ENTRIES, KEPT_NEXT}:
+            continue
         elif path != CHECKPOINT and not path.startswith(f"{WRITER}/"):
             report.add(path, "is not a file of a log")
 

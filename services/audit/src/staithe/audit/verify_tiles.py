@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from staithe.audit.entry import decode_entry, event_id_bytes
 from staithe.audit.entry_quick import recognised_event_id
@@ -9,9 +10,21 @@ from staithe.audit.files import Files
 from staithe.audit.merkle import HASH_BYTES, complete_root, leaf_hash
 from staithe.audit.tiles import ENTRIES, TILE_WIDTH, Tile, pack_entries, parse_path, split_hashes, unpack_entries
 from staithe.kernel.errors import Integrity
+from staithe.kernel.events import Outcome
 
+_PRUNING: Final = b'{"action":"log.pruned",'
 Problem = tuple[str, str]
 """A file, and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorisation:
+    """What an entry `log.pruned` says: bundles below `minimum_index` may be missing, and what stays of them."""
+
+    leaf_index: int
+    minimum_index: int
+    kept_sha256: bytes
+    occurred_at: int
 
 
 @dataclass(slots=True)
@@ -27,6 +40,9 @@ class BundleFound:
     event_ids: list[bytes | None] = field(default_factory=list)
     """The 16 bytes of each entry's event id, None for an entry that is none."""
     problems: list[Problem] = field(default_factory=list)
+    absent: bool = False
+    """A full bundle that is missing while its hashes are there: pruned, perhaps."""
+    authorisations: list[Authorisation] = field(default_factory=list)
 
     @property
     def usable(self) -> bool:
@@ -107,7 +123,10 @@ def _leaf_hashes(check: TileCheck, found: BundleFound, index: int) -> list[bytes
     tile = Tile(ENTRIES, index, found.width)
     content, found.file = check.read(tile)
     if content is None:
-        return _stored_hashes(check, index, found.width)
+        hashes = _stored_hashes(check, index, found.width)
+        if check.problems == [(tile.path, "is missing")] and hashes is not None and found.width == TILE_WIDTH:
+            found.absent, check.problems[:] = True, []
+        return hashes
     try:
         entries = unpack_entries(content)
     except Integrity as error:
@@ -120,8 +139,18 @@ def _leaf_hashes(check: TileCheck, found: BundleFound, index: int) -> list[bytes
     entries = entries[: found.width]
     for leaf_index, entry in enumerate(entries, index * TILE_WIDTH):
         found.event_ids.append(_event_id(check, found.file, leaf_index, entry))
+        if entry.startswith(_PRUNING) and found.event_ids[-1] is not None:
+            found.authorisations += _authorisation(leaf_index, entry)
     check.compare_partials(tile, lambda narrow: pack_entries(entries[:narrow]))
     return [leaf_hash(entry) for entry in entries]
+
+
+def _authorisation(leaf_index: int, entry: bytes) -> list[Authorisation]:
+    event = decode_entry(entry)
+    minimum, kept = int(event.attributes.get("minimum_index", "0")), event.output_sha256
+    if kept is None or event.outcome is not Outcome.SUCCESS or minimum > leaf_index:
+        return []
+    return [Authorisation(leaf_index, minimum, kept, event.occurred_at)]
 
 
 def _event_id(check: TileCheck, file: str, leaf_index: int, entry: bytes) -> bytes | None:

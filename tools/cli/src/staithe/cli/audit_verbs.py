@@ -1,4 +1,4 @@
-"""audit verify, prove, witness, export, forward, scrub, timeline: the log and what it proves, checked from outside."""
+"""audit verify, prove, witness, export, timeline, prune, …: the log and what it proves, checked from outside."""
 
 import os
 from pathlib import Path
@@ -18,6 +18,7 @@ from staithe.cli.console import EXIT_FAILED, guarded, out, print_json, progress_
 from staithe.cli.export_verb import export
 from staithe.cli.forward_verb import forward
 from staithe.cli.local import LocalStack
+from staithe.cli.prune_verb import prune
 from staithe.cli.report_verbs import timeline_verb
 from staithe.cli.scrub_verb import scrub
 from staithe.cli.stack_verbs import JsonOption
@@ -29,6 +30,7 @@ audit.command()(witness)
 audit.command()(export)
 audit.command()(forward)
 audit.command()(scrub)
+audit.command()(prune)
 audit.command("timeline")(timeline_verb)
 
 KeyOption = Annotated[Path | None, typer.Option(help="File with the log's verification key (vkey).")]
@@ -164,11 +166,18 @@ def _show_report(report: VerificationReport, *, as_json: bool) -> None:
         print_json(
             {
                 "ok": report.ok, "origin": report.origin, "size": report.size, "root": report.root.hex(),
-                "problems": report.problems,
+                "pruned_entries": report.pruned_entries, "pruned_by": report.pruned_by,
+                "kept_entries": report.kept_entries, "problems": report.problems,
             }
         )  # fmt: skip
     elif report.ok:
         out.print(f"[green]✓[/] {report.origin}: {report.size} entries verify, root {report.root.hex()}")
+        if report.pruned_by is not None:
+            out.print(
+                f"  entries 0 to {report.pruned_entries - 1} were pruned, as entry {report.pruned_by} says: their "
+                f"hashes verify, {report.kept_entries} of them are kept and verify; the others can be read by nobody",
+                highlight=False, soft_wrap=True,
+            )  # fmt: skip
     else:
         for problem in report.problems:
             out.print(f"[red]✗[/] {problem}", highlight=False)

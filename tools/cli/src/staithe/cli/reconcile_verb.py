@@ -71,7 +71,7 @@ def _look(stack: LocalStack, milvus: str) -> set[Finding]:
         connection.close()
     current = {(each.tenant_id, each.document_id): each for each in stack.current()}
     key = VerifierKey.parse(stack.paths.audit_log_vkey.read_text())
-    entries = (decode_entry(each) for each in open_reader(LogFiles(stack.paths.audit_log), key).entries())
+    entries = (decode_entry(each) for _, each in open_reader(LogFiles(stack.paths.audit_log), key).numbered())
     in_index = {
         Finding(each.kind.value, each.tenant_id, each.document_id, each.document_version, f"{each.rows} rows")
         for each in differences(current.values(), census)
