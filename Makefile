@@ -23,7 +23,7 @@ TRAIN := PYTHONPATH=$(TRAIN_LIBRARIES):tools/train/names:tools/train/injection O
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup run up down test test-unit test-security sbom wheels fuzz fuzz-sanitization check format bench bench-audit bench-sanitization chaos soak train-names lock clean
+.PHONY: help setup run up down test test-unit test-security sbom wheels fuzz fuzz-sanitization check format bench bench-query bench-audit bench-sanitization chaos soak train-names lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -95,6 +95,9 @@ $(FUZZ_LIBRARIES)/.installed: requirements/fuzz-sanitization.txt $(STAMP)
 
 bench: $(STAMP) ## Retrieval quality and throughput on the real stack; writes docs/benchmarks.md
 	@$(BIN)/python tests/benchmarks/run.py
+
+bench-query: $(STAMP) ## The query service beside a bare search, hybrid retrieval, cold start (FOLDER=labelled folder); writes docs/benchmarks-query.md
+	@$(BIN)/python tests/benchmarks/bench_query.py $(if $(FOLDER),--folder $(FOLDER))
 
 chaos: $(STAMP) ## Hurt a stack of its own in every way we know and count what is lost; writes docs/reliability.md (about 90 minutes)
 	@$(BIN)/python tests/chaos/run.py --seed $(or $(SEED),1)

@@ -72,6 +72,14 @@ class Asker:
         """The answer."""
         return self._post("/v1/answers", row, {"question": row["question"]})
 
+    def stands(self, row: Row, citation: Row) -> bool:
+        """Whether the quotation is the very characters of the document's text that it says it is."""
+        headers = {"Authorization": f"Bearer {self._tokens[row['id']]}"}
+        response = self._client.get(f"/v1/documents/{citation['document_id']}/content", headers=headers)
+        response.raise_for_status()
+        text: str = response.text
+        return text[citation["span"]["start"] : citation["span"]["end"]] == citation["quote"]
+
     def _post(self, path: str, row: Row, body: Row) -> Row:
         headers = {"Authorization": f"Bearer {self._tokens[row['id']]}"}
         response: httpx.Response = self._client.post(path, json=body, headers=headers)
@@ -133,6 +141,56 @@ def measure_quality(stack: LiveStack) -> Section:
         f"Latency with {CLIENTS} clients includes waiting: clients and stack share the machine's cores.",
     ]
     return section
+
+
+def measure_right(stack: LiveStack) -> Section:
+    """Whether what is told is so: hits, quotations that stand in the document, and silence where nothing is known."""
+    kinds = questions()
+    rows = [row for kind in ("questions", "unanswerable", "forbidden") for row in kinds[kind]]
+    local = stack.local()
+    asker = Asker(stack, {row["id"]: local.token(caller_of(row)) for row in rows})
+    asked = {row["id"]: Asked(row, asker.search(row, SEARCH_RESULTS), asker.answer(row)) for row in rows}
+    cited = [(row, each) for row in rows for each in asked[row["id"]].answer["citations"]]
+    verbatim = [asker.stands(row, each) for row, each in cited]
+    asker.close()
+    answerable = [asked[row["id"]] for row in kinds["questions"]]
+    silent = [asked[row["id"]] for kind in ("unanswerable", "forbidden") for row in kinds[kind]]
+    wrong = [each for each in silent if each.answer["answered"]]
+    section = Section("query-right", "Right, cited, silent")
+    section.tables.append(
+        Table(
+            ("over HTTPS, each question as its own caller", "of", "share"),
+            [
+                [f"hit@{HITS}", str(len(answerable)), f"{_mean(map(_hit, answerable)):.3f}"],
+                ["quotations that stand verbatim in their document's text", str(len(verbatim)), _share(verbatim)],
+                ["right quotation", str(len(answerable)), _share(each.contains for each in answerable)],
+                ["unanswerable and forbidden questions that were refused", str(len(silent)), _share(
+                    not each.answer["answered"] for each in silent
+                )],
+                ["of those that were not: quotations that stand verbatim", str(len(wrong)), _share(
+                    all(asked_quote in verbatim_quotes(cited, verbatim) for asked_quote in _quotes(each))
+                    for each in wrong
+                )],
+                ["results or citations the caller may not see", str(len(rows)), str(sum(
+                    each.leaks() for each in asked.values()
+                ))],
+            ],
+        )
+    )  # fmt: skip
+    section.notes.append(
+        "A question that should have been refused and was not got quotations that stand in documents its caller may "
+        "see, and that do not answer it."
+    )
+    return section
+
+
+def _quotes(asked: Asked) -> list[tuple[str, str]]:
+    return [(each["document_id"], each["quote"]) for each in asked.answer["citations"]]
+
+
+def verbatim_quotes(cited: Sequence[tuple[Row, Row]], verbatim: Sequence[bool]) -> set[tuple[str, str]]:
+    """Document and words of each quotation that stands where it says."""
+    return {(each["document_id"], each["quote"]) for (_, each), good in zip(cited, verbatim, strict=True) if good}
 
 
 def _row(name: str, asked: Sequence[Asked]) -> list[str]:

@@ -39,9 +39,11 @@ SENTENCE_CHARACTERS_MAX: Final = 600
 
 ENCODE_THREADS: Final = 2
 """One encoder call per core is fastest; two is the smallest machine we support."""
-ENCODE_WAITING_MAX: Final = 32
+ENCODE_WAITING_MAX: Final = 128
+"""Two shares of an answer's sentences for each of REQUESTS_MAX: a request that was let in is not turned away here."""
 SEARCH_THREADS: Final = 8
-SEARCH_WAITING_MAX: Final = 64
+SEARCH_WAITING_MAX: Final = 128
+"""A search by meaning and one by words for each of REQUESTS_MAX."""
 PUBLISH_THREADS: Final = 16
 """Each blocks until the broker acknowledges, a few milliseconds."""
 PUBLISH_WAITING_MAX: Final = 64

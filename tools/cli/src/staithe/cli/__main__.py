@@ -7,6 +7,7 @@ from staithe.cli.access_verbs import access
 from staithe.cli.acl_verbs import acl
 from staithe.cli.audit_verbs import audit
 from staithe.cli.console_verb import console
+from staithe.cli.desk_verb import desk
 from staithe.cli.dlq_verbs import dlq
 from staithe.cli.keys_verbs import keys
 from staithe.cli.policy_verbs import policy
@@ -24,7 +25,7 @@ app = typer.Typer(
 for _verb in (
     stack_verbs.up, stack_verbs.down, stack_verbs.run, stack_verbs.status, stack_verbs.doctor,
     document_verbs.publish, document_verbs.ask, document_verbs.search, document_verbs.erase, document_verbs.token,
-    console, scan, reidentify,
+    console, desk, scan, reidentify,
 ):  # fmt: skip
     app.command()(_verb)
 app.add_typer(access, name="access")

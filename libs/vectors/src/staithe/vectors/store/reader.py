@@ -81,7 +81,7 @@ class MilvusIndexReader:
                 filter=expression,
                 limit=limit,
                 search_params=parameters,
-                output_fields=[*schema.STORED_COLUMNS, *more_columns],
+                output_fields=[*schema.FOUND_COLUMNS, *more_columns],
                 consistency_level=consistency.value,
                 timeout=limits.CALL_SECONDS_MAX,
             ),

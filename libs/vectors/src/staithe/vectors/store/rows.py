@@ -60,6 +60,7 @@ class ChunkRow(StoredChunk):
 class Hit(StoredChunk):
     """A chunk that a search found. `score` is the cosine similarity, -1 to 1, higher is nearer.
 
+    Of `access.groups` it has the first only: whether there are any, not who is in them. What is current decides that.
     `terms_score` is the sum over the question's terms that it shares, above 0; None from a search by meaning.
     """
 

@@ -57,6 +57,8 @@ _NO_TERMS: Final = {0: 1e-6}
 """A row without words: no server in common takes an empty sparse vector, and no question has dimension 0."""
 
 STORED_COLUMNS: Final = [name for name in COLUMNS if name != EMBEDDING]
+FOUND_COLUMNS: Final = [name for name in STORED_COLUMNS if name not in GROUP_SLOTS[1:]]
+"""What a search brings along. Thirty-one empty columns for each of its rows were half of a search's processor time."""
 
 
 def collection_name(model_digest: bytes) -> str:
@@ -90,9 +92,13 @@ def to_columns(row: ChunkRow, *, with_terms: bool) -> dict[str, Any]:
 
 
 def from_columns(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a StoredChunk; raises Integrity when the store returned something that we never wrote."""
+    """The fields of a StoredChunk, with the groups that are among `values`, at least the first.
+
+    Raises Integrity when the store returned something that we never wrote.
+    """
     try:
-        groups = tuple(values[slot] for slot in GROUP_SLOTS if values[slot] != NO_GROUP)
+        slots = (values.get(slot, NO_GROUP) for slot in GROUP_SLOTS[1:])
+        groups = tuple(group for group in (values[GROUP_SLOTS[0]], *slots) if group != NO_GROUP)
         return {
             "chunk_id": ChunkId(values[PRIMARY_KEY]),
             "tenant_id": TenantId(values["tenant_id"]),
