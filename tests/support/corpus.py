@@ -53,9 +53,14 @@ def collapsed(text: str) -> str:
     return " ".join(text.split())
 
 
+def source_bytes(document_id: str) -> bytes:
+    """A sample's file, as it is."""
+    return (SAMPLES / str(documents()[document_id]["path"])).read_bytes()
+
+
 def source_sha256(document_id: str) -> str:
     """The SHA-256 of a sample's file, in hexadecimal."""
-    return hashlib.sha256((SAMPLES / documents()[document_id]["path"]).read_bytes()).hexdigest()
+    return hashlib.sha256(source_bytes(document_id)).hexdigest()
 
 
 @cache

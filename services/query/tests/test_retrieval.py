@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient
 
-from staithe.kernel.errors import Unavailable
+from staithe.kernel.errors import InvalidEvent, Unavailable
 from staithe.query.fusion import Standing, fuse
 from staithe.vectors.store.rows import Hit
 
@@ -139,6 +139,14 @@ async def test_without_its_term_key_a_search_is_unavailable_not_poorer(
     world.terms.failure = Unavailable("the key service does not answer", reason_code="KEYS_UNAVAILABLE")
     response = await client.post("/v1/search", json={"question": "pump"}, headers=bearer("bob"))
     assert response.status == 503
+
+
+async def test_tenant_that_is_nowhere_finds_nothing_and_hears_nothing(
+    world: Any, client: TestClient[Any, Any], bearer: Bearer
+) -> None:
+    world.index.hybrid = True
+    world.terms.failure = InvalidEvent("the tenant has no key", reason_code="TENANT_UNKNOWN")
+    assert documents(await search(client, bearer("bob"), "pump")) == []
 
 
 async def test_one_document_that_fills_the_candidates_does_not_hide_the_next(

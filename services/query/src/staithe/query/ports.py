@@ -64,7 +64,8 @@ class QuestionTerms(Protocol):
     """Turns a question's words into what the blind index has in their place."""
 
     def terms(self, tenant_id: TenantId, question: str) -> Terms:
-        """None when there is no word to look for; raises Unavailable when the tenant's key cannot be had."""
+        """None when there is no word to look for; raises Unavailable when the tenant's key cannot be had now, and
+        InvalidEvent when there is no such tenant."""
         ...
 
 

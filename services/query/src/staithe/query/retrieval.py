@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from staithe.kernel.clock import Clock
 from staithe.kernel.content import Readable
-from staithe.kernel.errors import Erased, Integrity
+from staithe.kernel.errors import Erased, Integrity, InvalidEvent
 from staithe.kernel.events import DocumentCurrent
 from staithe.kernel.identity.caller import Caller
 from staithe.kernel.telemetry import Metrics
@@ -146,7 +146,12 @@ class Retriever:
         return refuse
 
     def _question_terms(self, caller: Caller, question: str) -> Terms:
-        return self._terms.terms(caller.tenant_id, question) if self._index.has_terms() else {}
+        if not self._index.has_terms():
+            return {}
+        try:
+            return self._terms.terms(caller.tenant_id, question)
+        except InvalidEvent:
+            return {}  # a tenant without a key has nothing that could be found
 
     async def _list(self, search: Callable[[int], Sequence[Hit]], refuse: Refuse, depth: int) -> _Listed:
         """The first `depth` permitted hits; fewer only where FETCH_MAX rows hold no more."""
