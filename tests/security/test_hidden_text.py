@@ -47,7 +47,6 @@ DROPPED: dict[str, tuple[bytes, str]] = {
     "white on white": (page('<p style="color:#fff;background:#fff">HIDDEN</p>'), HTML),
     "no size": (page('<p style="font-size:0">HIDDEN</p>'), HTML),
     "off the page": (page('<p style="position:absolute;left:-9999px">HIDDEN</p>'), HTML),
-    "comment": (page("<!-- HIDDEN -->"), HTML),
     "template": (page("<template>HIDDEN</template>"), HTML),
     "mail": (
         mail_bytes(page("<div hidden>HIDDEN</div>").decode(), "Content-Type: text/html; charset=utf-8\n"),

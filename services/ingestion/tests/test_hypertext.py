@@ -44,13 +44,12 @@ HIDDEN = {
     "rule after import": "<style>@import 'a'; .x{display:none}</style><p class=x>SECRET</p>",
     "unclosed style": "<p id=x>SECRET</p><style>#x{visibility:hidden}",
     "nested": "<div hidden><div><p>SEC</p><p hidden>RET</p></div></div>",
-    "comment": "<!-- SECRET -->",
     "template": "<template><p>SECRET</p></template>",
     "noscript": "<noscript><p>SECRET</p></noscript>",
     "dialog": "<dialog>SECRET</dialog>",
 }
 NOT_TEXT = [
-    "<script>SECRET</script>", "<style>SECRET</style>", "<input value=SECRET>", "<textarea>SECRET</textarea>",
+    "<!-- SECRET -->", "<script>SECRET</script>", "<style>SECRET</style>", "<input value=SECRET>", "<textarea>SECRET</textarea>",
     "<img alt=SECRET>", "<iframe srcdoc=SECRET></iframe>", "<svg><desc>SECRET</desc></svg>", "<object>SECRET</object>",
 ]  # fmt: skip
 

@@ -197,7 +197,7 @@ class _Walk:
             self._write(node.text_content or "")
             return False
         if node.is_comment_node:
-            self.hidden_characters += len((node.comment_content or "").strip())
+            # Dropped, and not counted as hidden text: no page shows comments, and ordinary ones are full of them.
             return False
         tag = node.tag or ""
         if tag in _SKIPPED:
