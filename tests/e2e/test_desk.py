@@ -144,7 +144,8 @@ def test_document_is_found_and_its_journey_shown_step_by_step(desk: Desk) -> Non
     page = desk.page
     page.get_by_label("Tenant").fill("harbour")
     page.get_by_label("Document id has").fill("leave-policy")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     look(desk, "documents")
     page.get_by_role("link", name="harbour/harbour-leave-policy").click()
     steps = page.locator(".journey").first.locator("b")
@@ -198,7 +199,7 @@ def test_dead_letter_is_looked_at_and_dropped(desk: Desk, dead: str) -> None:
 def test_audit_log_is_searched_by_document_and_action(desk: Desk) -> None:
     visit(desk, "Audit log")
     page = desk.page
-    page.get_by_label("Tenant").fill("harbour")
+    page.get_by_label("Tenant", exact=True).fill("harbour")
     page.get_by_label("Document (with its tenant)").fill("harbour-leave-policy")
     page.get_by_label("Action has").fill("indexed")
     page.get_by_role("button", name="Search").click()
