@@ -13,7 +13,7 @@ from staithe.kernel.errors import ConfigurationError, Integrity
 from staithe.stack import milvus_server, milvus_wheel
 from staithe.stack.layout import prepare_stack
 from staithe.stack.milvus_lite import milvus_lite_process
-from staithe.stack.ports import StackPorts
+from staithe.stack.ports import StackPorts, find_free
 
 REQUIREMENTS = Path(__file__).parents[3] / "requirements" / "milvus-server.txt"
 
@@ -80,7 +80,8 @@ def test_the_server_is_never_started_where_namespaces_are_refused(
 
 
 def test_an_enclosure_whose_program_dies_exits_with_one_and_opens_no_door() -> None:
-    command = [sys.executable, "-m", "staithe.stack.milvus_enclosure", "--door-port", "48_298".replace("_", "")]
+    door = str(find_free(["milvus"]).of("milvus"))  # below the ports that outgoing connections take
+    command = [sys.executable, "-m", "staithe.stack.milvus_enclosure", "--door-port", door]
     done = subprocess.run(
         [*command, "--inner-port", "1", "--health-port", "2", "--", "/bin/false"], check=False, timeout=30
     )
