@@ -63,16 +63,20 @@ def reader_of(folder: Path, signer: Signer) -> LogReader:
         return log.reader()
 
 
+def begun(folder: Path, signer: Signer, event: Make) -> Pruning:
+    """Prepared and said, not done."""
+    pruning = plan_pruning(reader_of(folder, signer), POLICY, NOW)
+    assert pruning is not None
+    prepare(LogFiles(folder), pruning)
+    with TransparencyLog(folder, signer, ORIGIN) as log:
+        log.append([encode_entry(said(event, 800, pruning))])
+    return pruning
+
+
 @pytest.fixture
 def pruned(folder: Path, signer: Signer, event: Make) -> Path:
     """As `staithe audit prune` leaves it: said, then done."""
-    pruning = plan_pruning(reader_of(folder, signer), POLICY, NOW)
-    assert pruning is not None
-    files = LogFiles(folder)
-    prepare(files, pruning)
-    with TransparencyLog(folder, signer, ORIGIN) as log:
-        log.append([encode_entry(said(event, 800, pruning))])
-    finish(files, pruning)
+    finish(LogFiles(folder), begun(folder, signer, event))
     return folder
 
 
@@ -135,12 +139,7 @@ def test_second_pruning_lets_kept_entries_go_in_their_time(pruned: Path, signer:
 
 
 def test_interrupted_pruning_is_finished_by_the_next(folder: Path, signer: Signer, event: Make) -> None:
-    pruning = plan_pruning(reader_of(folder, signer), POLICY, NOW)
-    assert pruning is not None
-    files = LogFiles(folder)
-    prepare(files, pruning)
-    with TransparencyLog(folder, signer, ORIGIN) as log:
-        log.append([encode_entry(said(event, 800, pruning))])
+    pruning = begun(folder, signer, event)
     assert verified(folder, signer).ok
     (folder / "kept/next").rename(folder / "kept/entries")
     assert verified(folder, signer).ok

@@ -7,10 +7,9 @@ so that hidden rows take no place among the candidates. Terms after NIST SP 800-
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -18,14 +17,13 @@ from pydantic import (
     Field,
     StrictInt,
     StrictStr,
-    ValidationError,
     model_validator,
 )
 
-from staithe.kernel.errors import ConfigurationError
 from staithe.kernel.events import DocumentCurrent
 from staithe.kernel.identity.caller import Caller
 from staithe.kernel.vocabulary import Classification
+from staithe.query.policy_files import load_policy
 from staithe.vectors.store.filters import Equals, Filter, NoneOf, Or
 from staithe.vectors.store.filters import Field as Column
 
@@ -181,13 +179,4 @@ def _outside(documents: Documents) -> Filter:
 
 def load_access_rules(path: Path | None) -> AccessRules:
     """The rules in `path`, or none without one; raises ConfigurationError when the file is not well-formed."""
-    if path is None:
-        return NO_RULES
-    try:
-        decoded: Any = yaml.safe_load(path.read_text())
-        return AccessRules.model_validate(decoded)
-    except ValidationError as error:
-        places = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors())
-        raise ConfigurationError(f"{path}: {places}", reason_code="ACCESS_RULES_INVALID") from error
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{path} cannot be read as YAML", reason_code="ACCESS_RULES_INVALID") from error
+    return NO_RULES if path is None else load_policy(path, AccessRules, "ACCESS_RULES_INVALID")

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
 
-from staithe.kernel.errors import ConfigurationError
+from staithe.query.policy_files import load_policy
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -91,15 +90,7 @@ def load_authentication(path: Path | None) -> AuthenticationPolicy:
     """The policy in `path`, none: no rules; raises ConfigurationError when it is not well-formed."""
     if path is None:
         return AuthenticationPolicy(rules=())
-    try:
-        return AuthenticationPolicy.model_validate(yaml.safe_load(path.read_text()))
-    except ValidationError as error:
-        places = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors())
-        raise ConfigurationError(f"{path}: {places}", reason_code="AUTHENTICATION_POLICY_INVALID") from error
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigurationError(
-            f"{path} cannot be read as YAML", reason_code="AUTHENTICATION_POLICY_INVALID"
-        ) from error
+    return load_policy(path, AuthenticationPolicy, "AUTHENTICATION_POLICY_INVALID")
 
 
 def _is_text(value: object) -> bool:
